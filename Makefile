@@ -1,0 +1,38 @@
+# Every target works from a fresh clone and does nothing twice.
+PYTHON ?= python3
+PORT ?= 8765
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test lint run bench clean
+
+help:  ## Show what there is to make.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,demo,dev]'
+	touch $@
+
+install: $(STAMP)  ## Make .venv and install everything into it.
+
+demo: $(STAMP)  ## Open the rehearsal: the real bot on a simulated Discord, in a local page.
+	$(BIN)/python -m bot rehearse --port $(PORT) $(ARGS)
+
+test: $(STAMP) lint  ## Lint, types and every test.
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## ruff and mypy alone.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+run: $(STAMP)  ## Run the bot on Discord (needs DISCORD_TOKEN and config.toml).
+	$(BIN)/python -m bot run
+
+bench: $(STAMP)  ## Measure speed and memory on this machine.
+	$(BIN)/python benchmarks/speed.py
+
+clean:  ## Remove what the other targets made here.
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

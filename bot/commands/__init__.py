@@ -1,0 +1,1 @@
+"""The application commands, one file per family."""

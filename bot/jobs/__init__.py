@@ -1,0 +1,1 @@
+"""From a submitted request to exactly one result message."""

@@ -1,0 +1,96 @@
+"""What a job is to the bot: an order, a record of it, and a view of how it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from nst_core.errors import UserError
+    from nst_core.protocol import Pastiche, StyleParams
+
+JobState = Literal["queued", "running", "delivering", "done", "failed", "cancelled"]
+FINAL_STATES: frozenset[JobState] = frozenset({"done", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleSource:
+    """One style of an order: its bytes, and which preset they are, if any."""
+
+    image: bytes
+    preset: str | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrder:
+    """What somebody asked for, checked, with every byte at hand."""
+
+    owner_id: int
+    guild_id: int | None
+    channel_id: int
+    content: bytes
+    styles: tuple[StyleSource, ...]
+    params: StyleParams
+    locale: str = "en"
+    """The owner's language, for private text."""
+    public_locale: str = "en"
+    """The server's language, for cards and results."""
+    private: bool = False
+    parent_id: str | None = None
+    """The job whose button made this one."""
+    max_bytes: int = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A row of the store: everything about a job but its bytes."""
+
+    id: str
+    """At most 25 characters, so that it serves as Discord's nonce."""
+    state: JobState
+    attempt: int
+    owner_id: int
+    guild_id: int | None
+    channel_id: int
+    params: StyleParams
+    presets: tuple[str | None, ...]
+    """Of each style: the preset's id, or None for an upload."""
+    weights: tuple[float, ...]
+    locale: str
+    public_locale: str
+    private: bool
+    parent_id: str | None
+    max_bytes: int
+    content_blob: str
+    """sha256 of the content image's bytes, its name in the blob folder."""
+    style_blobs: tuple[str, ...]
+    card_message_id: int | None
+    result_message_id: int | None
+    created_at: float
+    """Seconds since 1970, UTC, as every time here."""
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """How a job stands now; the newest one replaces all before it."""
+
+    job: JobRecord
+    position: int | None = None
+    """1 = next, while queued."""
+    ready_at: float | None = None
+    """When it will probably be done, seconds since 1970; None while nothing has been measured."""
+    step: int = 0
+    steps: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    preview: bytes | None = None
+    """The newest preview, a JPEG."""
+    device_name: str = ""
+    retrying: bool = False
+    """An earlier attempt was lost and the job started again."""
+    pastiche: Pastiche | None = None
+    """Present in state "delivering" (and "done", while it is still in memory)."""
+    error: UserError | None = None
+    """In state "failed": the person's mistake, or None for our own fault."""

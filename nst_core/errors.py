@@ -1,0 +1,181 @@
+"""Everything that can go wrong, as one tree; standard library only.
+
+::
+
+    UserError           shown as it stands: what is wrong and what to do; no paths, no ids
+    ├─ BadImage         not an image, cannot decode, too small, too many pixels
+    ├─ BadParameter     out of range, unknown preset, neither or both of style and preset
+    ├─ UploadTooLarge   with both numbers
+    ├─ Unavailable      something outside is missing just now: a download, a permission
+    └─ Busy             queue full, or this person's share is used: says when to come back
+    Fault               a fixed sentence and the job id; logged with its traceback
+    ├─ OutOfMemory      after one retry, smaller, in a fresh process
+    ├─ WorkerDied       end of pipe, or a frame that does not decode; retried once
+    └─ JobTimedOut      in all, or no step for too long
+    Cancelled           somebody wanted it so: neither a mistake nor a fault
+    ConfigError         start-up only: one line naming file and key, exit status 78
+
+A `UserError` is a code and its values. The English sentence stands here in `SENTENCES`; the bot's
+language files hold the same codes, so one error speaks every language.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SENTENCES: Final[dict[str, str]] = {
+    "role_content": "The content picture",
+    "role_style": "The style picture",
+    "role_picture": "The picture",
+    "image_empty": "{role} is empty (0 bytes): attach the picture again.",
+    "image_unreadable": (
+        "{role} is not a picture I can read: send JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF."
+    ),
+    "image_is_document": (
+        "{role} is {kind}, which holds drawing instructions instead of pixels: "
+        "export it as PNG or JPEG and send that."
+    ),
+    "image_damaged": (
+        "{role} is damaged or incomplete {kind}: open it, save it again as PNG or JPEG, and send that."
+    ),
+    "image_too_small": (
+        "{role} is only {width_px}×{height_px} pixels: both sides need at least {least_px}. "
+        "Send a larger copy."
+    ),
+    "image_too_narrow": (
+        "{role} is {width_px}×{height_px} pixels, too long and narrow to paint: "
+        "crop it so that the long side is at most {ratio} times the short one."
+    ),
+    "image_too_many_pixels": (
+        "{role} has {width_px}×{height_px} pixels, more than the {most_mp} megapixels I accept: "
+        "send a smaller copy."
+    ),
+    "image_too_many_frames": (
+        "{role} is an animation of more than {most} frames: save one frame as PNG and send that."
+    ),
+    "upload_too_large": (
+        "{role} is {size_mib} MiB, and I accept at most {limit_mib} MiB: send a smaller copy."
+    ),
+    "out_of_range": "{name} is {value}: choose a whole number from {least} to {most}.",
+    "not_a_choice": "{name} is “{value}”: choose one of {choices}.",
+    "preset_unknown": "There is no painting called “{preset}”. {hint}",
+    "style_missing": "Choose a manner of painting: add a style picture, or pick a preset.",
+    "style_both": "You gave both a style picture and a preset: keep one and leave out the other.",
+    "preset_offline": (
+        "“{title}” has to be downloaded first and that did not work just now: "
+        "try again later, or pick a painting that is bundled."
+    ),
+    "preset_broken": (
+        "The downloaded copy of “{title}” was not what I expected, so I threw it away: "
+        "try again later, or pick another painting."
+    ),
+    "queue_full": "The queue is full ({limit} pictures are waiting): try again {when}.",
+    "share_used": (
+        "You already have {limit} pictures under way: "
+        "wait for one of them to finish, or cancel one, then try again."
+    ),
+}
+
+
+class GafuuError(Exception):
+    """Whatever this project raises on purpose."""
+
+
+class UserError(GafuuError):
+    """The person's mistake, or something that only they can mend.
+
+    Args:
+        code: a key of `SENTENCES`.
+        values: what the sentence's placeholders stand for. A value `role` is one of "content",
+            "style" and "picture", and is itself put into words.
+    """
+
+    def __init__(self, code: str, **values: str | int) -> None:
+        """Keep code and values; both cross process borders as plain JSON."""
+        self.code = code
+        self.values = values
+        super().__init__(code, values)
+
+    def __str__(self) -> str:
+        """Return the English sentence."""
+        return say(SENTENCES, self.code, self.values)
+
+
+class BadImage(UserError):
+    """The bytes are no picture, or none that can be painted."""
+
+
+class BadParameter(UserError):
+    """A choice that does not exist or lies out of range."""
+
+
+class UploadTooLarge(UserError):
+    """More bytes than are accepted."""
+
+
+class Unavailable(UserError):
+    """Something outside is missing just now; nobody's mistake, but the person can act."""
+
+
+class Busy(UserError):
+    """No room in the queue for this job now."""
+
+
+class Fault(GafuuError):
+    """Our mistake. Its text is for the log; the person reads a fixed sentence and the job's id."""
+
+    kind: ClassVar[str] = "fault"
+
+
+class OutOfMemory(Fault):
+    """The device had too little memory for this picture."""
+
+    kind = "out_of_memory"
+
+
+class WorkerDied(Fault):
+    """The worker's process ended, or spoke nonsense, in the middle of a job."""
+
+    kind = "worker_died"
+
+
+class JobTimedOut(Fault):
+    """The job took too long in all, or made no step for too long."""
+
+    kind = "timed_out"
+
+
+class Cancelled(GafuuError):
+    """The job was stopped on request and nothing of it is kept."""
+
+
+class ConfigError(GafuuError):
+    """The configuration cannot be used: one line that names file and key."""
+
+
+USER_ERRORS: Final[dict[str, type[UserError]]] = {
+    kind.__name__: kind for kind in (BadImage, BadParameter, UploadTooLarge, Unavailable, Busy)
+}
+
+
+def say(sentences: dict[str, str], code: str, values: dict[str, str | int]) -> str:
+    """Put a `UserError` into words.
+
+    Args:
+        sentences: code → sentence with placeholders, in some language.
+        code: which sentence.
+        values: the placeholders' values; `role` is looked up as `role_<role>`.
+    """
+    words = dict(values)
+    if "role" in words:
+        words["role"] = sentences[f"role_{words['role']}"]
+    return sentences[code].format(**words)
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """Return the known word that looks most like `word`, or "" when none does."""
+    return next(iter(difflib.get_close_matches(word, list(words), n=1)), "")
