@@ -35,12 +35,16 @@ SENTENCES: Final[dict[str, str]] = {
     "image_unreadable": (
         "{role} is not a picture I can read: send JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF."
     ),
+    "image_missing": "There is no picture file called “{name}” that I can open: check its name and folder.",
+    "image_unsupported": (
+        "{role} is of a kind that I cannot read ({kind}): open it, save it as PNG or JPEG, and send that."
+    ),
     "image_is_document": (
         "{role} is {kind}, which holds drawing instructions instead of pixels: "
         "export it as PNG or JPEG and send that."
     ),
     "image_damaged": (
-        "{role} is damaged or incomplete {kind}: open it, save it again as PNG or JPEG, and send that."
+        "{role} is a damaged or incomplete {kind} file: open it, save it again as PNG or JPEG, and send that."
     ),
     "image_too_small": (
         "{role} is only {width_px}×{height_px} pixels: both sides need at least {least_px}. "
@@ -60,9 +64,16 @@ SENTENCES: Final[dict[str, str]] = {
     "upload_too_large": (
         "{role} is {size_mib} MiB, and I accept at most {limit_mib} MiB: send a smaller copy."
     ),
+    "upload_lost": "{role} could not be fetched from Discord: attach it again.",
+    "permissions_missing": (
+        "I lack permissions in this channel ({permissions}): "
+        "ask somebody who manages the server to grant them, or use me in another channel."
+    ),
     "out_of_range": "{name} is {value}: choose a whole number from {least} to {most}.",
     "not_a_choice": "{name} is “{value}”: choose one of {choices}.",
     "preset_unknown": "There is no painting called “{preset}”. {hint}",
+    "hint_closest": "Did you mean “{closest}”?",
+    "hint_list": "Pick one from the list of paintings.",
     "style_missing": "Choose a manner of painting: add a style picture, or pick a preset.",
     "style_both": "You gave both a style picture and a preset: keep one and leave out the other.",
     "preset_offline": (
@@ -73,11 +84,18 @@ SENTENCES: Final[dict[str, str]] = {
         "The downloaded copy of “{title}” was not what I expected, so I threw it away: "
         "try again later, or pick another painting."
     ),
+    "weights_damaged": "The network's weights {name} are damaged: install Gafuu again, or delete that file.",
+    "weights_offline": (
+        "The network's weights {name} have to be downloaded first and that did not work just now: "
+        "try again later, or use the bundled extractor vgg16."
+    ),
     "queue_full": "The queue is full ({limit} pictures are waiting): try again {when}.",
     "share_used": (
         "You already have {limit} pictures under way: "
         "wait for one of them to finish, or cancel one, then try again."
     ),
+    "restarting": "I am just being restarted: try again in a minute.",
+    "job_forgotten": ("I no longer keep the pictures of that job: send them again as a new job."),
 }
 
 
@@ -91,7 +109,7 @@ class UserError(GafuuError):
     Args:
         code: a key of `SENTENCES`.
         values: what the sentence's placeholders stand for. A value `role` is one of "content",
-            "style" and "picture", and is itself put into words.
+            "style" and "picture", and is itself put into words; `hint` is a code of its own.
     """
 
     def __init__(self, code: str, **values: str | int) -> None:
@@ -168,11 +186,13 @@ def say(sentences: dict[str, str], code: str, values: dict[str, str | int]) -> s
     Args:
         sentences: code → sentence with placeholders, in some language.
         code: which sentence.
-        values: the placeholders' values; `role` is looked up as `role_<role>`.
+        values: the placeholders' values; `role` is looked up as `role_<role>`, `hint` as it stands.
     """
     words = dict(values)
     if "role" in words:
         words["role"] = sentences[f"role_{words['role']}"]
+    if "hint" in words:
+        words["hint"] = sentences[str(words["hint"])].format(**words)
     return sentences[code].format(**words)
 
 
