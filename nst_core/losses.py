@@ -1,0 +1,91 @@
+"""The terms of the objective: pure functions, each with its formula and its source."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+EPSILON = 1e-8
+
+
+def gram_matrix(feature_map: Tensor) -> Tensor:
+    """Return the correlations between the channels of a feature map.
+
+    Args:
+        feature_map: (N, C, H, W), activations of one layer.
+
+    Returns:
+        (N, C, C) float32, symmetric, positive semi-definite: G = F Fᵀ / (H·W), F being
+        feature_map with its pixels in one row per channel.
+
+    Source: Gatys, Ecker & Bethge 2016, style representation.
+    Differs: divides by H·W here, so that a style image may have another size.
+    """
+    rows = feature_map.flatten(start_dim=2).float()
+    return rows @ rows.transpose(1, 2) / rows.shape[2]
+
+
+def content_loss(feature_map: Tensor, target: Tensor) -> Tensor:
+    """Return how far a feature map is from the content image's.
+
+    Args:
+        feature_map: (N, C, H, W), of the pastiche.
+        target: the same shape, of the content image.
+
+    Returns:
+        () float32 ≥ 0: mean (F − P)² / mean P².
+
+    Source: Gatys, Ecker & Bethge 2016, content loss.
+    Differs: divides by the target's own energy, so that every photo holds on equally hard.
+    """
+    return functional.mse_loss(feature_map, target) / (target.square().mean() + EPSILON)
+
+
+def style_loss(gram: Tensor, target: Tensor) -> Tensor:
+    """Return how far one layer's Gram matrix is from the style image's.
+
+    Args:
+        gram: (N, C, C), of the pastiche.
+        target: the same shape, of the style image.
+
+    Returns:
+        () float32 ≥ 0: (Σ D² / Σ |D|) / mean |A|, with D = G − A and A the target.
+
+    Source: Gatys, Ecker & Bethge 2016, style loss, Σ D².
+    Differs: divided by Σ |D| (held constant would be a gradient normalisation; here it is part
+    of the value, as in crowsonkb/style-transfer-pytorch's scaled MSE), the gradient does not
+    fade as the match gets close; divided by mean |A|, every painting pulls equally hard.
+    """
+    difference = gram - target
+    scaled = difference.square().sum() / (difference.abs().sum() + EPSILON)
+    return scaled / (target.abs().mean() + EPSILON)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Return how much neighbouring pixels differ.
+
+    Args:
+        image: (N, C, H, W).
+
+    Returns:
+        () float32 ≥ 0: mean dx² + mean dy², the edge pixels repeated outwards.
+
+    Source: Mahendran & Vedaldi 2015, with β = 2.
+    """
+    padded = functional.pad(image, (0, 1, 0, 1), mode="replicate")
+    dx = padded[..., :-1, 1:] - padded[..., :-1, :-1]
+    dy = padded[..., 1:, :-1] - padded[..., :-1, :-1]
+    return dx.square().mean() + dy.square().mean()
+
+
+def mix(targets: list[Tensor], weights: list[float]) -> Tensor:
+    """Return the weighted mean of several style images' statistics.
+
+    Args:
+        targets: tensors of one shape.
+        weights: positive, in any unit: only their ratios count.
+    """
+    shares = torch.tensor(weights, dtype=targets[0].dtype, device=targets[0].device)
+    shares = shares / shares.sum()
+    return torch.einsum("s,s...->...", shares, torch.stack(targets))

@@ -1,0 +1,124 @@
+"""Each term against a slow loop written from its formula, its shape, and its gradient."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from nst_core.losses import content_loss, gram_matrix, mix, style_loss, total_variation
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_gram_matrix_is_the_mean_product_of_every_two_channels() -> None:
+    """G[i][j] = Σ over pixels of F[i]·F[j], divided by their number."""
+    maps = noise(2, 3, 4, 5)
+    gram = gram_matrix(maps)
+    assert gram.shape == (2, 3, 3)
+    for n in range(2):
+        for i in range(3):
+            for j in range(3):
+                products = [
+                    maps[n, i, y, x].item() * maps[n, j, y, x].item() for y in range(4) for x in range(5)
+                ]
+                assert gram[n, i, j].item() == pytest.approx(sum(products) / 20, rel=1e-5)
+
+
+def test_gram_matrix_does_not_depend_on_the_size() -> None:
+    """A style image of twice the size, made of the same tiles, has the same Gram matrix."""
+    tile = noise(1, 4, 6, 6)
+    torch.testing.assert_close(gram_matrix(tile), gram_matrix(tile.repeat(1, 1, 2, 2)))
+
+
+def test_gram_matrix_is_symmetric_and_has_no_negative_eigenvalue() -> None:
+    """It is a matrix of correlations."""
+    gram = gram_matrix(noise(1, 8, 5, 5))[0]
+    torch.testing.assert_close(gram, gram.T)
+    assert torch.linalg.eigvalsh(gram).min() > -1e-5
+
+
+def test_content_loss_is_the_squared_error_in_units_of_the_target() -> None:
+    """Mean of the squared differences over the mean of the target's squares."""
+    ours, target = noise(1, 2, 3, 3), noise(1, 2, 3, 3, seed=1)
+    pairs = list(zip(ours.flatten().tolist(), target.flatten().tolist(), strict=True))
+    expected = sum((a - b) ** 2 for a, b in pairs) / sum(b * b for _, b in pairs)
+    assert content_loss(ours, target).item() == pytest.approx(expected, rel=1e-5)
+    assert content_loss(target, target).item() == 0.0
+
+
+def test_style_loss_follows_its_formula() -> None:
+    """Σ D² / Σ |D| / mean |A|."""
+    gram, target = noise(1, 3, 3), noise(1, 3, 3, seed=1)
+    pairs = list(zip(gram.flatten().tolist(), target.flatten().tolist(), strict=True))
+    squares, sizes = sum((a - b) ** 2 for a, b in pairs), sum(abs(a - b) for a, b in pairs)
+    expected = squares / sizes / (sum(abs(b) for _, b in pairs) / len(pairs))
+    assert style_loss(gram, target).item() == pytest.approx(expected, rel=1e-5)
+    assert style_loss(target, target).item() == 0.0
+
+
+def test_every_painting_pulls_equally_hard() -> None:
+    """Ten times the contrast in both pictures changes nothing: the loss has no unit."""
+    gram, target = noise(1, 5, 5), noise(1, 5, 5, seed=1)
+    torch.testing.assert_close(style_loss(gram, target), style_loss(100 * gram, 100 * target))
+
+
+def test_style_gradient_does_not_fade_near_the_target() -> None:
+    """A hundred times closer, the gradient keeps its order of magnitude; a plain square would not."""
+    target, offset = noise(1, 6, 6), noise(1, 6, 6, seed=1) - 0.5
+
+    def size_of_gradient(distance: float) -> float:
+        gram = (target + distance * offset).requires_grad_()
+        style_loss(gram, target).backward()
+        assert gram.grad is not None
+        return gram.grad.norm().item()
+
+    assert size_of_gradient(0.001) == pytest.approx(size_of_gradient(0.1), rel=0.01)
+
+
+def test_total_variation_counts_each_step_between_neighbours_once() -> None:
+    """Against a loop over pixels; the edges repeat outwards, so nothing is counted there."""
+    image = noise(1, 3, 4, 5)
+    dx = [
+        (image[0, c, y, x + 1] - image[0, c, y, x]).item() ** 2
+        for c in range(3)
+        for y in range(4)
+        for x in range(4)
+    ]
+    dy = [
+        (image[0, c, y + 1, x] - image[0, c, y, x]).item() ** 2
+        for c in range(3)
+        for y in range(3)
+        for x in range(5)
+    ]
+    assert total_variation(image).item() == pytest.approx((sum(dx) + sum(dy)) / image.numel(), rel=1e-5)
+    assert total_variation(torch.full((1, 3, 4, 4), 0.5)).item() == 0.0
+
+
+def test_a_mix_weighs_styles_by_ratio_only() -> None:
+    """70:30 and 7:3 are the same mixture, and its entries lie where they should."""
+    first, second = torch.zeros(1, 2, 2), torch.ones(1, 2, 2)
+    torch.testing.assert_close(mix([first, second], [7.0, 3.0]), torch.full((1, 2, 2), 0.3))
+    torch.testing.assert_close(mix([first, second], [70.0, 30.0]), mix([first, second], [0.7, 0.3]))
+
+
+@pytest.mark.parametrize("term", ["gram", "content", "style", "variation"])
+def test_gradients_agree_with_finite_differences(term: str) -> None:
+    """Autograd's slope along a random direction is the measured one."""
+    target = noise(1, 3, 4, 4, seed=1).double()
+    functions = {
+        "gram": lambda x: gram_matrix(x).square().sum(),
+        "content": lambda x: content_loss(x, target),
+        "style": lambda x: style_loss(gram_matrix(x), gram_matrix(target)),
+        "variation": total_variation,
+    }
+    function = functions[term]
+    image = noise(1, 3, 4, 4).double().requires_grad_()
+    direction = noise(1, 3, 4, 4, seed=2).double() - 0.5
+    (gradient,) = torch.autograd.grad(function(image), image)
+    step = 1e-3
+    with torch.no_grad():
+        measured = (function(image + step * direction) - function(image - step * direction)) / (2 * step)
+    assert math.isclose((gradient * direction).sum().item(), measured.item(), rel_tol=2e-2, abs_tol=1e-4)

@@ -1,0 +1,190 @@
+"""`stylize` moves the photo towards the painting, step by step, and keeps its promises."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from nst_core.errors import BadParameter
+from nst_core.features import FeatureExtractor, load_extractor
+from nst_core.losses import gram_matrix
+from nst_core.transfer import Step, StyleParams, stylize
+from nst_core.transfer.classic import ClassicRecipe, paint_classic
+from nst_core.transfer.optimise import Average, optimise
+from nst_core.transfer.scales import plan_scales
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FeatureExtractor:
+    return load_extractor()
+
+
+@pytest.fixture(scope="module")
+def photo() -> Tensor:
+    """Smooth shapes: a bright disc before a slope of grey."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 60), torch.linspace(-1, 1, 80), indexing="ij")
+    disc = ((x * x + y * y) < 0.3).float() * 0.5
+    return torch.stack([0.3 + 0.2 * x + disc, 0.4 + 0.1 * y, 0.5 - 0.2 * x]).clamp(0, 1)[None]
+
+
+@pytest.fixture(scope="module")
+def painting() -> Tensor:
+    """Red and yellow stripes with grain."""
+    torch.manual_seed(5)
+    x = torch.arange(64).float()
+    stripes = (torch.sin(x * 0.8)[None, :] * torch.ones(48, 1)).mul(0.5).add(0.5)
+    return (torch.stack([0.6 + 0.4 * stripes, stripes, 0.1 * stripes]) + 0.05 * torch.randn(3, 48, 64)).clamp(
+        0, 1
+    )[None]
+
+
+@pytest.fixture(scope="module")
+def steps(photo: Tensor, painting: Tensor) -> list[Step]:
+    """One whole run that several tests look at."""
+    return run(photo, [(painting, 1.0)])
+
+
+def run(content: Tensor, styles: Sequence[tuple[Tensor, float]], **params: object) -> list[Step]:
+    choice = {"long_side_px": 64, **params}
+    return list(stylize(content, styles, StyleParams(**choice)))  # type: ignore[arg-type]
+
+
+def first_steps(count: int, content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> list[Step]:
+    return list(itertools.islice(stylize(content, styles, StyleParams(long_side_px=64)), count))
+
+
+def distance(image: Tensor, style: Tensor, extractor: FeatureExtractor) -> float:
+    def gram(picture: Tensor) -> Tensor:
+        return gram_matrix(extractor(picture, ["relu3_1"])["relu3_1"])
+
+    with torch.no_grad():
+        return (gram(image) - gram(style)).norm().item()
+
+
+def test_the_style_gets_closer_and_the_total_falls(
+    steps: list[Step], photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """The last picture is nearer to the painting's Gram matrix than the photo, and cheaper than the first."""
+    assert distance(steps[-1].pastiche, painting, extractor) < 0.5 * distance(photo, painting, extractor)
+    assert steps[-1].losses["total"] < 0.5 * steps[0].losses["total"]
+
+
+def test_steps_are_numbered_and_whole(steps: list[Step]) -> None:
+    """1 … total, each with a finite picture of the photo's shape inside [0, 1]; the terms add up."""
+    assert [step.index for step in steps] == list(range(1, steps[0].total + 1))
+    assert steps[-1].pastiche.shape == (1, 3, 48, 64)
+    for step in steps:
+        assert 0.0 <= step.pastiche.min() <= step.pastiche.max() <= 1.0
+        parts = [loss for name, loss in step.losses.items() if name != "total"]
+        assert sum(parts) == pytest.approx(step.losses["total"], rel=1e-4)
+
+
+def test_the_first_step_starts_from_the_photo(steps: list[Step]) -> None:
+    """Content loss is 0 before anything has moved."""
+    assert steps[0].losses["content"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_same_inputs_give_the_same_picture(steps: list[Step], photo: Tensor, painting: Tensor) -> None:
+    """Bit for bit, on one machine."""
+    again = first_steps(9, photo, [(painting, 1.0)])[-1].pastiche
+    torch.testing.assert_close(again, steps[8].pastiche, rtol=0, atol=0)
+
+
+def test_strength_orders_the_pictures(
+    steps: list[Step], photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """More strength is nearer to the painting; 0 stays nearer to the photo than 100."""
+    gentle, strong = (run(photo, [(painting, 1.0)], strength=strength)[-1] for strength in (0, 100))
+    found = [distance(step.pastiche, painting, extractor) for step in (gentle, steps[-1], strong)]
+    assert found[0] > found[1] > found[2]
+
+
+def test_inputs_are_left_alone(photo: Tensor, painting: Tensor) -> None:
+    """No function changes its argument in place."""
+    before = photo.clone(), painting.clone()
+    first_steps(5, photo, [(painting, 1.0)])
+    torch.testing.assert_close((photo, painting), before, rtol=0, atol=0)
+
+
+def test_stopping_anywhere_leaves_a_whole_picture(photo: Tensor, painting: Tensor) -> None:
+    """A reader may walk away after any step."""
+    third = first_steps(3, photo, [(painting, 1.0)])[-1]
+    assert third.index == 3
+    assert torch.isfinite(third.pastiche).all()
+
+
+def test_two_styles_lie_between_one_and_the_other(
+    steps: list[Step], photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """A 50:50 mixture is nearer to each style than the other style alone is."""
+    blue = painting.flip(1)
+    alone = steps[-1].pastiche
+    mixed = run(photo, [(painting, 1.0), (blue, 1.0)])[-1].pastiche
+    assert distance(mixed, blue, extractor) < distance(alone, blue, extractor)
+
+
+def test_no_style_and_an_unknown_mode_are_the_persons_mistakes(photo: Tensor, painting: Tensor) -> None:
+    """Sentences, not tracebacks."""
+    with pytest.raises(BadParameter, match="style"):
+        run(photo, [])
+    with pytest.raises(BadParameter, match="mode"):
+        run(photo, [(painting, 1.0)], mode="woodcut")
+
+
+@pytest.mark.parametrize("shape", [(16, 300), (300, 16), (17, 19)])
+def test_odd_shapes_paint(shape: tuple[int, int], painting: Tensor) -> None:
+    """Long, narrow and tiny pictures have room for the deepest layer too."""
+    last = first_steps(3, torch.rand(1, 3, *shape), [(painting, 1.0)])[-1]
+    assert max(last.pastiche.shape[2:]) == 64
+    assert torch.isfinite(last.pastiche).all()
+
+
+def test_scales_grow_by_the_square_root_of_two() -> None:
+    """512 px from 128: 128, 181, 256, 362, 512, each in the photo's shape."""
+    scales = plan_scales(600, 800, long_side_px=512, coarsest_px=128, steps=lambda px: px)
+    assert [scale.long_side_px for scale in scales] == [128, 181, 256, 362, 512]
+    assert [scale.steps for scale in scales] == [128, 181, 256, 362, 512]
+    assert (scales[-1].height_px, scales[-1].width_px) == (384, 512)
+
+
+def test_a_small_picture_has_one_scale() -> None:
+    """Nothing is painted smaller than the coarsest scale, and nothing larger than was asked for."""
+    assert [
+        s.long_side_px for s in plan_scales(60, 80, long_side_px=64, coarsest_px=128, steps=lambda _: 9)
+    ] == [64]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_both_optimisers_reach_a_known_minimum(optimizer: str) -> None:
+    """The nearest picture to a target is the target."""
+    target = torch.linspace(0.1, 0.9, 48).view(1, 3, 4, 4)
+
+    def objective(image: Tensor) -> dict[str, Tensor]:
+        return {"total": (image - target).square().sum()}
+
+    *_, (image, losses) = optimise(torch.full((1, 3, 4, 4), 0.5), objective, steps=150, optimizer=optimizer)  # type: ignore[arg-type]
+    torch.testing.assert_close(image, target, rtol=0, atol=0.02)
+    assert losses["total"] < 0.01
+
+
+def test_lbfgs_paints_the_classic_objective(
+    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """The recipe's other optimiser goes the same way."""
+    recipe = ClassicRecipe(optimizer="lbfgs", coarsest_px=64, steps_at_coarsest=25)
+    _, walk = paint_classic(
+        photo, [(painting, 1.0)], StyleParams(long_side_px=64), extractor=extractor, recipe=recipe
+    )
+    totals = [losses["total"].item() for _, _, losses in walk]
+    assert totals[-1] < 0.5 * totals[0]
+
+
+def test_the_average_is_bias_corrected() -> None:
+    """The first mean is the first picture itself; later ones weigh newer pictures more."""
+    average = Average(0.9)
+    first, second = torch.full((1, 3, 2, 2), 0.2), torch.full((1, 3, 2, 2), 0.8)
+    torch.testing.assert_close(average.update(first), first)
+    expected = (0.9 * 0.1 * 0.2 + 0.1 * 0.8) / (0.9 * 0.1 + 0.1)
+    torch.testing.assert_close(average.update(second), torch.full((1, 3, 2, 2), expected))
