@@ -5,7 +5,7 @@ images                      encoded bytes ↔ image tensors
 features, losses, transfer  the algorithm: a generator of steps
 curve                       the loss-curve plot
 worker                      the worker program, one process per device
-__main__                    the command line `nst`
+commandline, __main__       the command line `nst`
 
 Nothing is re-exported here, so that `import nst_core.protocol` never loads torch.
 """

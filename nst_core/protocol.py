@@ -1,7 +1,8 @@
 """What the bot and a worker say to each other: frozen messages, and their bytes. Standard library only.
 
 A frame is a 4-byte big-endian length, that many bytes of UTF-8 JSON (the header), then the
-message's byte strings one after another. Nothing is ever unpickled.
+message's byte strings one after another. Nothing is ever unpickled, and what decodes has the types
+that the classes below promise. In a pipe each frame is preceded by its own length, 4 bytes big-endian.
 
 ======================  ==========================================================
 bot → worker            `StyleRequest`, `Stop`, `Quit`
@@ -18,15 +19,21 @@ import dataclasses
 import json
 import struct
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from nst_core.errors import USER_ERRORS, BadParameter, Fault, UserError
+
+if TYPE_CHECKING:
+    from typing import IO
 
 PROTOCOL_VERSION: Final = 1
 MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 
 Mode = Literal["draft", "classic", "best"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
+AVAILABLE_MODES: Final[tuple[str, ...]] = ("classic",)
+"""What `nst_core.transfer` can paint today."""
 RANGES: Final[dict[str, tuple[int, int]]] = {
     "strength": (0, 100),
     "brush": (25, 400),
@@ -182,6 +189,11 @@ class Failure:
     code: str = ""
     values: dict[str, str | int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse an error of kind "user" that cannot be put into words (KeyError and the like)."""
+        if self.kind == "user":
+            str(self.user_error())
+
     def user_error(self) -> UserError:
         """Return the `UserError` that was raised in the worker. Only for kind "user"."""
         return USER_ERRORS[self.error](self.code, **self.values)
@@ -221,7 +233,8 @@ def encode(message: Message) -> bytes:
 
     header = {"type": type(message).__name__, "fields": plain(message)}
     header["blobs"] = [len(blob) for blob in blobs]
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    # surrogatepass: a traceback may name a file whose name is not UTF-8; json.loads reads it so, too.
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     return b"".join((_LENGTH.pack(len(text)), text, *blobs))
 
 
@@ -238,14 +251,48 @@ def decode(frame: bytes) -> Message:
         header = json.loads(frame[_LENGTH.size : start])
         blobs: list[bytes] = []
         for length in header["blobs"]:
+            if length < 0:
+                raise ProtocolError(f"a byte string of {length} bytes")
             blobs.append(frame[start : start + length])
             start += length
         if start != len(frame):
             raise ProtocolError(f"a frame of {len(frame)} bytes that should have {start}")
         message: Message = _build(_TYPES[header["type"]], header["fields"], blobs)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, UserError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError) as error:
         raise ProtocolError(f"a frame that does not decode: {error!r}") from error
     return message
+
+
+def read_frame(stream: IO[bytes]) -> bytes | None:
+    """Return the next frame of a pipe, or None at its end; blocks until there is one.
+
+    Raises:
+        ProtocolError: the pipe ends within a frame, or a frame would be too long.
+    """
+    prefix = stream.read(_LENGTH.size)
+    if not prefix:
+        return None
+    length = _LENGTH.unpack(prefix)[0] if len(prefix) == _LENGTH.size else 0
+    if not _LENGTH.size <= length <= MAX_FRAME_BYTES:
+        raise ProtocolError(f"a frame that starts with {prefix!r}")
+    frame = stream.read(length)
+    if len(frame) < length:
+        raise ProtocolError(f"a pipe that ends after {len(frame)} of a frame's {length} bytes")
+    return frame
+
+
+def write_frame(stream: IO[bytes], frame: bytes) -> None:
+    """Write one frame to a pipe; blocks until the pipe has taken it.
+
+    Raises:
+        ProtocolError: the frame is too long for the other side to accept; nothing was written.
+        OSError: the other side is gone.
+    """
+    if len(frame) > MAX_FRAME_BYTES:
+        raise ProtocolError(f"a frame of {len(frame)} bytes")
+    stream.write(_LENGTH.pack(len(frame)))
+    stream.write(frame)
+    stream.flush()
 
 
 def _build(kind: type[Any], fields: dict[str, Any], blobs: list[bytes]) -> Any:  # noqa: ANN401
@@ -258,6 +305,25 @@ def _build(kind: type[Any], fields: dict[str, Any], blobs: list[bytes]) -> Any: 
 
     values = {name: value(item) for name, item in fields.items()}
     if kind is StyleRequest:
-        values["params"] = StyleParams(**fields["params"])
+        values["params"] = _build(StyleParams, fields["params"], blobs)
         values["styles"] = tuple(_build(WeightedStyle, style, blobs) for style in fields["styles"])
+    for name, hint in get_type_hints(kind).items():
+        if name in values and not _fits(values[name], hint):
+            raise TypeError(f"{kind.__name__}.{name} is a {type(values[name]).__name__}")
     return kind(**values)
+
+
+def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type, or a union of types
+    """Tell whether a value that came out of JSON has the type that a field promises."""
+    parts = get_args(hint)
+    if get_origin(hint) is UnionType:
+        return any(_fits(value, part) for part in parts)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(item, parts[0]) for item in value)
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(
+            _fits(key, parts[0]) and _fits(item, parts[1]) for key, item in value.items()
+        )
+    if hint is float:
+        return type(value) in (int, float)  # not bool, which is an int
+    return type(value) is hint

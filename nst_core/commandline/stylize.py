@@ -1,0 +1,92 @@
+"""`nst stylize`: every mistake that can be told without torch is told before torch is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nst_core.commandline.answers import Answer, MistakeError
+from nst_core.commandline.bar import Bar
+from nst_core.commandline.files import FORMATS, check_output
+from nst_core.commandline.manner import Manner, manner
+from nst_core.protocol import AVAILABLE_MODES, MODES, StyleParams
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+    from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was asked for, as far as it could be checked without opening a picture."""
+
+    content: Path
+    manners: tuple[Manner, ...]
+    """Empty where they are to be taken from `like`."""
+    given: dict[str, Any]
+    """The fields of `StyleParams` that the person set."""
+    like: Path | None
+    output: Path
+    curve: Path | None
+    extractor: str | None
+    device: str
+    keep_partial: bool
+
+
+def stylize(arguments: argparse.Namespace, stderr: TextIO) -> Answer:
+    """Paint.
+
+    Args:
+        arguments: of the command.
+        stderr: where the progress bar goes, if it is a terminal.
+
+    Raises:
+        UserError, MistakeError: something that the person can mend; no file was written.
+    """
+    order = _order(arguments)
+    bar = Bar(stderr)
+    bar.note("loading …")
+    try:
+        from nst_core.commandline.easel import paint  # noqa: PLC0415 - torch takes seconds; mistakes need not
+
+        return paint(order, bar)
+    finally:
+        bar.clear()
+
+
+def check_mode(mode: str) -> None:
+    """Refuse a mode that is promised but not there yet."""
+    if mode in MODES and mode not in AVAILABLE_MODES:
+        raise MistakeError(
+            f"The mode “{mode}” is not available yet: choose {' or '.join(AVAILABLE_MODES)} for now."
+        )
+
+
+def _order(arguments: argparse.Namespace) -> Order:
+    fields = ("mode", "strength", "long_side_px", "seed")
+    given = {name: value for name in fields if (value := getattr(arguments, name)) is not None}
+    check_mode(StyleParams(**given).mode)
+    _check_outputs(arguments)
+    if not arguments.style and arguments.like is None:
+        raise MistakeError(
+            "Choose a manner of painting: --style with a picture or a name from `nst presets`."
+        )
+    return Order(
+        content=arguments.content,
+        manners=tuple(manner(text) for text in arguments.style),
+        given=given,
+        like=arguments.like,
+        output=arguments.output,
+        curve=arguments.curve,
+        extractor=arguments.extractor,
+        device=arguments.device,
+        keep_partial=arguments.keep_partial,
+    )
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    sources = [arguments.content, *([arguments.like] if arguments.like else [])]
+    check_output(arguments.output, FORMATS, sources=sources)
+    if arguments.curve is not None:
+        check_output(arguments.curve, [".png"], sources=[*sources, arguments.output])

@@ -1,0 +1,212 @@
+"""One job from encoded bytes to encoded bytes: the generator that a worker runs, without its pipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from nst_core.curve import plot_curve
+from nst_core.errors import Cancelled, Fault
+from nst_core.images import DEFAULT_LIMITS, decode, encode, fit, preview, to_pil, to_tensor, view
+from nst_core.protocol import Pastiche, Progress
+from nst_core.transfer import stylize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from PIL import Image
+    from torch import Tensor
+
+    from nst_core.features import FeatureExtractor
+    from nst_core.images import Limits
+    from nst_core.protocol import StyleRequest
+    from nst_core.transfer import Step
+
+    Walk = Callable[[StyleRequest, "Pictures", FeatureExtractor], Iterator[Step]]
+
+PROGRESS_EVERY_S: Final = 0.2
+PREVIEW_EVERY_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """What came in, decoded and no larger than needed: RGB in sRGB, upright, opaque."""
+
+    content: Image.Image
+    styles: Sequence[Image.Image]
+
+
+@dataclass(slots=True)
+class Course:
+    """How the painting went so far."""
+
+    newest: Step | None = None
+    losses: list[dict[str, float]] = field(default_factory=list)
+    """Of each step."""
+    scale_starts: list[tuple[int, int]] = field(default_factory=list)
+    """(step, long side in px) of each scale's first step."""
+
+    def add(self, step: Step) -> None:
+        """Take one more step."""
+        if self.newest is None or step.scale_px != self.newest.scale_px:
+            self.scale_starts.append((step.index, step.scale_px))
+        self.newest = step
+        self.losses.append(step.losses)
+
+
+class Pace:
+    """Keeps reports few: a step on the GPU can be over before the last report has been read.
+
+    Args:
+        clock: seconds, only ever subtracted.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._told = self._shown = float("-inf")
+
+    def tell(self, *, anyway: bool) -> bool:
+        """Return whether to report now, and take it as done."""
+        if not anyway and self._clock() - self._told < PROGRESS_EVERY_S:
+            return False
+        self._told = self._clock()
+        return True
+
+    def show(self) -> bool:
+        """Return whether the report may carry a picture, and take it as done."""
+        if self._clock() - self._shown < PREVIEW_EVERY_S:
+            return False
+        self._shown = self._clock()
+        return True
+
+
+def paint(
+    request: StyleRequest,
+    *,
+    extractor: FeatureExtractor,
+    wish: Callable[[], bool | None] = lambda: None,
+    limits: Limits = DEFAULT_LIMITS,
+    walk: Walk | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Progress | Pastiche]:
+    """Paint what is asked for.
+
+    Args:
+        request: the pictures as they were uploaded, and what the person chose.
+        extractor: on the device to paint on.
+        wish: asked again and again whether to end: True to keep the picture so far (the first step
+            is waited for), False to throw it away, None to go on.
+        limits: what is accepted as a picture.
+        walk: the algorithm; by default `steps`.
+        clock: seconds, only ever subtracted.
+
+    Yields:
+        A `Progress` for the first step, the last one, and at most five others a second; with at most
+        one of them every two seconds goes the picture so far. Then one `Pastiche`. It has the long
+        side that was asked for, also when it was kept at an earlier, smaller scale.
+
+    Raises:
+        UserError: a picture that cannot be used, or a choice that is not available.
+        Cancelled: as wished.
+    """
+    began = clock()
+    pictures = decoded(request, limits=limits, wish=wish)
+    course, pace = Course(), Pace(clock)
+    for step in (walk or steps)(request, pictures, extractor):
+        course.add(step)
+        if (kept := wish()) is False:
+            raise Cancelled
+        if pace.tell(anyway=kept is True or step.index in (1, step.total)):
+            yield _progress(request, step, with_preview=pace.show())
+        if kept:
+            break
+    pastiche = _pastiche(request, pictures, course)
+    yield dataclasses.replace(pastiche, seconds=clock() - began)
+
+
+def decoded(
+    request: StyleRequest,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    wish: Callable[[], bool | None] = lambda: None,
+) -> Pictures:
+    """Return the request's pictures; arguments and errors as for `paint`."""
+    size_px = request.params.long_side_px
+    content = decode(request.content, role="content", limits=limits, long_side_px=size_px)
+    styles = []
+    for style in request.styles:
+        if wish() is False:
+            raise Cancelled
+        image = decode(style.image, role="style", limits=limits, long_side_px=_style_px(request))
+        styles.append(image)
+    return Pictures(content=content, styles=styles)
+
+
+def _style_px(request: StyleRequest) -> int:
+    """Return the most pixels that a style image's long side can be of use with."""
+    return request.params.long_side_px * max(100, request.params.brush) // 100
+
+
+def steps(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor) -> Iterator[Step]:
+    """Return the steps of the painting, the pictures brought to the size that is of use."""
+    styles = [
+        (_tensor(image, _style_px(request)), style.weight)
+        for image, style in zip(pictures.styles, request.styles, strict=True)
+    ]
+    content = _tensor(pictures.content, request.params.long_side_px)
+    return stylize(content, styles, request.params, extractor=extractor)
+
+
+def _tensor(image: Image.Image, most_px: int) -> Tensor:
+    """Return (1, 3, H, W) in [0, 1], the long side at most `most_px`."""
+    return to_tensor(fit(image, min(most_px, max(image.size))))
+
+
+def _progress(request: StyleRequest, step: Step, *, with_preview: bool) -> Progress:
+    return Progress(
+        job_id=request.job_id,
+        attempt=request.attempt,
+        step=step.index,
+        steps=step.total,
+        losses=step.losses,
+        preview=preview(step.pastiche) if with_preview else None,
+    )
+
+
+def _pastiche(request: StyleRequest, pictures: Pictures, course: Course) -> Pastiche:
+    step = course.newest
+    if step is None:
+        raise Fault("the painting ended without a step")
+    picture = to_pil(step.pastiche)
+    if max(picture.size) < request.params.long_side_px:
+        picture = fit(picture, request.params.long_side_px)
+    file = encode(
+        picture,
+        format="png",
+        max_bytes=request.max_bytes,
+        settings=dataclasses.asdict(request.params),
+    )
+    return Pastiche(
+        job_id=request.job_id,
+        attempt=request.attempt,
+        image=file.data,
+        image_format=file.format,
+        curve=_curve(request, course),
+        content_view=view(pictures.content),
+        style_views=tuple(view(style) for style in pictures.styles),
+        width_px=file.width_px,
+        height_px=file.height_px,
+        losses=step.losses,
+        steps=step.index,
+        stopped_early=step.index < step.total,
+        seconds=0.0,
+    )
+
+
+def _curve(request: StyleRequest, course: Course) -> bytes | None:
+    """Return the loss curve, or None for a mode that makes a single step."""
+    if course.newest is None or course.newest.total == 1:
+        return None
+    return plot_curve(course.losses, scale_starts=course.scale_starts, language=request.language)
