@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nst_core import protocol
@@ -38,6 +38,9 @@ from nst_core.protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# On a busy machine an example takes as long as it takes.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Any text that Python can hold, lone surrogates too: a file's name in a traceback may have them.
 texts = st.text(st.characters(codec=None), max_size=40)
@@ -108,12 +111,14 @@ messages: st.SearchStrategy[Message] = st.one_of(
 )
 
 
+@unhurried
 @given(messages)
 def test_round_trip(message: Message) -> None:
     """Every message arrives as it was sent."""
     assert decode(encode(message)) == message
 
 
+@unhurried
 @given(st.lists(messages, max_size=5))
 def test_pipe(sent: list[Message]) -> None:
     """Frames written one after another are read one after another, and then there is no more."""
@@ -146,6 +151,7 @@ def test_user_error_crosses(error: BadImage) -> None:
     assert str(received.user_error()) == str(error) == received.message
 
 
+@unhurried
 @given(st.binary(max_size=300))
 def test_noise(noise: bytes) -> None:
     """Bytes that are no frame raise `ProtocolError` and nothing else."""
@@ -153,6 +159,7 @@ def test_noise(noise: bytes) -> None:
         decode(noise)
 
 
+@unhurried
 @given(messages, st.data())
 def test_damage(message: Message, data: st.DataObject) -> None:
     """A frame with a few bytes changed, or cut, is refused or is another well-formed message."""
@@ -174,6 +181,7 @@ json_values = st.recursive(
 )
 
 
+@unhurried
 @given(messages, json_values, st.data())
 def test_hostile_fields(message: Message, value: object, data: st.DataObject) -> None:
     """A field of another type is refused, so that whatever decodes can be used without a look."""
