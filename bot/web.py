@@ -1,0 +1,76 @@
+"""Health over HTTP: `GET /healthz` (the process lives) and `GET /readyz` (it can do its work).
+
+Off when the port is 0. It answers questions about this process only and takes no input, but it
+still listens on the loopback interface unless the configuration says otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from nst_core.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+Checks = Mapping[str, Callable[[], Awaitable[bool]]]
+"""What must be so for `/readyz`: name → check, for example "gateway", "worker", "store"."""
+
+
+def application(checks: Checks) -> web.Application:
+    """Return the web application.
+
+    `/readyz` answers 200 when every check holds and 503 otherwise, in both cases with
+    `{"ready": bool, "checks": {name: bool}}`.
+    """
+
+    async def alive(_request: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def ready(_request: web.Request) -> web.Response:
+        results = {name: await _holds(check) for name, check in checks.items()}
+        passed = all(results.values())
+        return web.json_response({"ready": passed, "checks": results}, status=200 if passed else 503)
+
+    app = web.Application()
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/readyz", ready)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serving(checks: Checks, *, host: str, port: int) -> AsyncIterator[int]:
+    """Serve while the context lasts; yield the port, 0 when switched off.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    if port == 0:
+        yield 0
+        return
+    runner = web.AppRunner(application(checks), access_log=None)
+    await runner.setup()
+    try:
+        await _listen(runner, host, port)
+        yield port
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ConfigError(f"web.port: {host}:{port} cannot be listened on ({error.strerror})") from None
+
+
+async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:
+    """A check that cannot even be made does not hold."""
+    try:
+        return await check()
+    except Exception:  # noqa: BLE001 - whatever is wrong, the answer is "not ready"
+        _log.warning("readiness_check_failed", exc_info=True)
+        return False

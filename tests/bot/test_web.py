@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot import web
+from nst_core.errors import ConfigError
+
+
+async def yes() -> bool:
+    """A check that holds."""
+    return True
+
+
+async def no() -> bool:
+    """A check that does not."""
+    return False
+
+
+async def broken() -> bool:
+    """A check that cannot be made."""
+    raise OSError("disk gone")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def ask(port: int, path: str) -> tuple[int, Any]:
+    """Return status and JSON of an answer."""
+    url = f"http://127.0.0.1:{port}{path}"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_alive_and_ready() -> None:
+    """Both answer 200 while every check holds."""
+    async with web.serving({"worker": yes}, host="127.0.0.1", port=free_port()) as port:
+        assert await ask(port, "/healthz") == (200, {"alive": True})
+        assert await ask(port, "/readyz") == (200, {"ready": True, "checks": {"worker": True}})
+
+
+async def test_not_ready() -> None:
+    """One check that does not hold is enough for 503; one that cannot be made counts as that."""
+    async with web.serving(
+        {"gateway": yes, "worker": no, "store": broken}, host="127.0.0.1", port=free_port()
+    ) as port:
+        status, body = await ask(port, "/readyz")
+        assert (await ask(port, "/healthz"))[0] == 200
+    assert status == 503
+    assert body == {"ready": False, "checks": {"gateway": True, "worker": False, "store": False}}
+
+
+async def test_off() -> None:
+    """Port 0 switches it off."""
+    async with web.serving({}, host="127.0.0.1", port=0) as port:
+        assert port == 0
+
+
+async def test_nothing_listens_afterwards() -> None:
+    """The port is free again once the context has ended."""
+    async with web.serving({}, host="127.0.0.1", port=free_port()) as port:
+        pass
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await ask(port, "/healthz")
+
+
+async def test_a_taken_port_is_a_configuration_error() -> None:
+    """The line names key and address."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"web\.port: 127\.0\.0\.1:{port}"):
+            await web.serving({}, host="127.0.0.1", port=port).__aenter__()
