@@ -53,6 +53,7 @@ class WorkersSection(Section):
     stall_s: Positive = 120.0
     start_timeout_s: Positive = 120.0
     stop_grace_s: Positive = 5.0
+    drain_s: Annotated[float, Field(ge=0)] = 20.0
     recycle_after: Count = 200
 
 

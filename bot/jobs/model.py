@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from nst_core.errors import UserError
-    from nst_core.protocol import Pastiche, StyleParams
+    from nst_core.protocol import Failure, Pastiche, StyleParams
 
 JobState = Literal["queued", "running", "delivering", "done", "failed", "cancelled"]
 FINAL_STATES: frozenset[JobState] = frozenset({"done", "failed", "cancelled"})
@@ -63,14 +63,23 @@ class JobRecord:
     parent_id: str | None
     max_bytes: int
     content_blob: str
-    """sha256 of the content image's bytes, its name in the blob folder."""
+    """sha256 of the content image's bytes, its name in the blob folder; "" once its time is over."""
     style_blobs: tuple[str, ...]
+    """One per style; () once their time is over."""
     card_message_id: int | None
     result_message_id: int | None
     created_at: float
     """Seconds since 1970, UTC, as every time here."""
     started_at: float | None
+    """Of the newest attempt."""
     finished_at: float | None
+    """When painting ended, whichever way."""
+    deaths: int = 0
+    """Workers that died while they painted it."""
+    shrinks: int = 0
+    """How often it ran out of memory; each time the next attempt is smaller."""
+    failure: Failure | None = None
+    """In state "failed": why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,7 @@ def test_stops_in_the_middle(worker: Worker, *, keep: bool) -> None:
     worker.say(request("stopped", size_px=128))
     assert isinstance(worker.hear(), Progress)
     worker.say(Stop(job_id="stopped", keep=keep))
+    worker.say(Stop(job_id="stopped", keep=True))  # what was thrown away is not kept after all
     steps, end = outcome(worker)
     if keep:
         assert isinstance(end, Pastiche)
