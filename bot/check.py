@@ -95,7 +95,7 @@ async def check_store(folder: Path) -> Finding:
 
 async def check_workers(settings: Settings) -> list[Finding]:
     """Start every worker until it has loaded its weights and painted a step, or has given up."""
-    pool = LocalPool(settings.workers.devices, extractor=settings.style.extractor)
+    pool = LocalPool.of(settings)
     try:
         await pool.start()
         with contextlib.suppress(TimeoutError):

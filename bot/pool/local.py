@@ -18,6 +18,7 @@ from nst_core.protocol import Progress
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from bot.config import Settings
     from bot.pool.base import Slot
     from bot.pool.devices import Device
     from nst_core.protocol import Failure, Pastiche, StyleRequest
@@ -71,6 +72,25 @@ class LocalPool:
         self._streams: dict[tuple[str, int], AttemptStream] = {}
         self._changed = asyncio.Event()
         self._closing = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> LocalPool:
+        """Return the pool that the settings ask for."""
+        workers, limits = settings.workers, settings.limits
+        patience = Patience(
+            job_timeout_s=workers.job_timeout_s,
+            stall_s=workers.stall_s,
+            start_timeout_s=workers.start_timeout_s,
+            stop_grace_s=workers.stop_grace_s,
+            recycle_after=workers.recycle_after,
+        )
+        return cls(
+            workers.devices,
+            extractor=settings.style.extractor,
+            upload_mib=limits.upload_mib,
+            megapixels=limits.megapixels,
+            patience=patience,
+        )
 
     async def start(self) -> None:
         """Find the devices and start their workers; return without waiting until they are ready.

@@ -213,7 +213,7 @@ async def test_two_attachments(desk: Desk, photo: Path, style_photo: Path) -> No
     await expect(card).to_contain_text("See the picture", timeout=PAINTED_WITHIN_MS)
     result = desk.messages.last
     await expect(result.locator("img")).to_have_count(4, timeout=30_000)
-    await expect(result).to_contain_text("@you, here it is, in the manner of your style picture")
+    await expect(result).to_contain_text("@you, here is your picture.")
     check_result(await desk.posted(result), photo)
 
 

@@ -1,0 +1,116 @@
+"""The Discord client: its parts, in the order in which they start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final
+
+import discord
+
+from bot.commands.tree import GafuuTree
+from bot.i18n import LANGUAGES, words_in
+from bot.jobs.delivery import Delivery
+from bot.jobs.service import JobService
+from bot.jobs.store import JobStore
+from bot.pool.local import LocalPool
+from bot.ui.buttons import JobButton
+from bot.ui.posting import PATIENCE_S
+from nst_core import presets
+
+if TYPE_CHECKING:
+    from bot.config import Settings
+    from bot.pool.base import Pool
+
+log: Final = logging.getLogger(__name__)
+
+
+class GafuuBot(discord.Client):
+    """One bot: it takes no token, so that Discord and the rehearsal run one and the same.
+
+    `setup_hook` starts everything, `close` ends everything, in the opposite order.
+
+    Attributes:
+        settings: as given.
+        tree: its commands.
+        pool: where pictures are painted.
+        store: what it must not forget; from `setup_hook` on.
+        service: its jobs; from `setup_hook` on.
+        delivery: shows jobs on their cards and posts their results; from `setup_hook` on.
+    """
+
+    store: JobStore
+    service: JobService
+    delivery: Delivery
+
+    def __init__(self, settings: Settings, *, pool: Pool, patience_s: tuple[float, ...]) -> None:
+        super().__init__(
+            # Commands and buttons come without any intent; servers are needed for their upload limits.
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+        )
+        self.settings = settings
+        self.pool = pool
+        self.tree = GafuuTree(self)
+        self._patience_s = patience_s
+        self._running = contextlib.AsyncExitStack()
+
+    async def setup_hook(self) -> None:
+        """Start everything; called once, after the login and before the first event.
+
+        Raises:
+            ConfigError: the store or the devices cannot be used.
+        """
+        await asyncio.to_thread(_read_texts)
+        self.store = await JobStore.open(self.settings.data)
+        self._running.push_async_callback(self.store.close)
+        await self.pool.start()
+        self._running.push_async_callback(self.pool.close)
+        await self._start_jobs()
+        self.add_dynamic_items(JobButton)
+        await self.tree.tell_discord(self.store, dev_guild=self.settings.discord.dev_guild)
+
+    async def close(self) -> None:
+        """End everything; what is queued or being painted goes on after the next start."""
+        try:
+            await self._running.aclose()
+        finally:
+            await super().close()
+
+    async def _start_jobs(self) -> None:
+        limits, discord_settings = self.settings.limits, self.settings.discord
+        self.service = JobService(
+            store=self.store, pool=self.pool, queue_limit=limits.queue, per_person=limits.per_person
+        )
+        self.delivery = Delivery(
+            self, self.service, edit_every_s=discord_settings.edit_every_s, patience_s=self._patience_s
+        )
+        await self.service.start()
+        self._running.push_async_callback(self.delivery.close)
+        self._running.push_async_callback(self.service.close, drain_s=self.settings.workers.drain_s)
+        for job in await self.service.recover():
+            self.delivery.follow(job, card_message_id=job.card_message_id)
+            log.info("job_recovered job=%s state=%s", job.id, job.state)
+
+
+def create_bot(
+    settings: Settings, *, pool: Pool | None = None, patience_s: tuple[float, ...] = PATIENCE_S
+) -> GafuuBot:
+    """Return a bot that has not started.
+
+    Args:
+        settings: everything it needs to know, but for the token.
+        pool: where to paint; None for the worker processes of this machine.
+        patience_s: the pauses between attempts at posting a result.
+    """
+    return GafuuBot(settings, pool=pool or LocalPool.of(settings), patience_s=patience_s)
+
+
+def _read_texts() -> None:
+    """Read languages and paintings now, so that no interaction waits for a disk."""
+    presets.all_presets()
+    for language in LANGUAGES:
+        words_in(language)

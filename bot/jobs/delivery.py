@@ -1,0 +1,172 @@
+"""From a job that is under way to what people see: one card, edited seldom, and exactly one result.
+
+Each job has one task. While the job runs it edits the card, one edit at a time, never more often than
+allowed, always with the newest state. When the job ends it posts the result first and edits the card
+last: the end waits for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.i18n import words_in
+from bot.jobs.model import FINAL_STATES
+from bot.jobs.newest import Newest
+from bot.ui import cards
+from bot.ui.posting import PATIENCE_S, Card, Letter, NotNow, send_as_follow_up, send_directly, send_to_channel
+
+if TYPE_CHECKING:
+    import discord
+
+    from bot.i18n import Words
+    from bot.jobs.model import JobRecord, JobView
+    from bot.jobs.service import JobService
+    from bot.ui.cards import Post
+
+log: Final = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Owns the task of every job that is under way.
+
+    Args:
+        client: through it messages are sent that no interaction carries.
+        service: tells how the jobs stand.
+        edit_every_s: the least time between two edits of one card.
+        patience_s: the pauses between attempts at sending a result.
+    """
+
+    def __init__(
+        self,
+        client: discord.Client,
+        service: JobService,
+        *,
+        edit_every_s: float,
+        patience_s: tuple[float, ...] = PATIENCE_S,
+    ) -> None:
+        self._client = client
+        self._service = service
+        self._edit_every_s = edit_every_s
+        self._patience_s = patience_s
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def follow(
+        self,
+        job: JobRecord,
+        *,
+        card_message_id: int | None,
+        interaction: discord.Interaction[Any] | None = None,
+    ) -> None:
+        """Show a job on its card from now on, and post its result.
+
+        Args:
+            job: which one.
+            card_message_id: the message that is its card, in the job's channel; None if it has none.
+            interaction: the command that ordered it, if that was in this life of the process.
+        """
+        card = Card(self._channel(job), card_message_id, interaction=interaction)
+        task = asyncio.create_task(self._follow(job, card), name=f"delivery-{job.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self, *, within_s: float = 5.0) -> None:
+        """Let what is being posted arrive, then stop following; call this once the service is closed.
+
+        What did not arrive in time is posted after the next start.
+        """
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _follow(self, job: JobRecord, card: Card) -> None:
+        try:
+            await self._accompany(job, card)
+        except* NotNow:
+            log.warning("result_waits job=%s", job.id)  # for the next start
+        except* Exception:
+            log.exception("delivery_failed job=%s", job.id)
+            text = words_in(job.public_locale).say("answer.fault", id=job.id)
+            await card.show_surely(cards.note(text), patience_s=self._patience_s)
+
+    async def _accompany(self, job: JobRecord, card: Card) -> None:
+        newest: Newest[JobView] = Newest()
+        async with asyncio.TaskGroup() as group:
+            editing = group.create_task(self._show_progress(card, newest))
+            try:
+                last = await self._watch(job.id, newest)
+            finally:
+                newest.end()
+            farewell = await self._conclude(last, card)
+            await editing
+        if farewell is not None:
+            await card.show_surely(farewell, patience_s=self._patience_s)
+
+    async def _watch(self, job_id: str, newest: Newest[JobView]) -> JobView:
+        """Pass on every view, and return the last one."""
+        view: JobView | None = None
+        async for view in self._service.watch(job_id):
+            newest.put(view)
+        if view is None:
+            raise LookupError(f"job {job_id} cannot be watched")
+        return view
+
+    async def _show_progress(self, card: Card, newest: Newest[JobView]) -> None:
+        with_preview = True
+        while (view := await newest.next()) is not None:
+            words = words_in(view.job.public_locale)
+            refusal = await card.show(cards.card(view, words, with_preview=with_preview))
+            with_preview = with_preview and refusal != "too_large"
+            await newest.pause(self._edit_every_s)
+
+    async def _conclude(self, view: JobView, card: Card) -> Post | None:
+        """Tell how the job ended; return what its card shall show from now on, None if it is gone."""
+        words = words_in(view.job.public_locale)
+        if view.job.state == "delivering":
+            return await self._post_result(view, card, words)
+        if view.job.state not in FINAL_STATES:  # the service closed; after the next start it goes on
+            return cards.interrupted(view, words)
+        if view.job.state == "failed" and view.error is not None:
+            told = await card.replace_privately(words_in(view.job.locale).refuse(view.error))
+            return None if told else cards.card(view, words)
+        return cards.card(view, words)
+
+    async def _post_result(self, view: JobView, card: Card, words: Words) -> Post:
+        message, is_private = await self._send_result(view, card)
+        await self._service.delivered(view.job.id, result_message_id=message.id if message else None)
+        log.info(
+            "result_posted job=%s message=%s private=%s", view.job.id, message and message.id, is_private
+        )
+        if message is None:
+            return cards.kept(view, words)
+        if is_private:
+            return cards.sent_privately(view, words)
+        return cards.done(view, words, message_id=message.id)
+
+    async def _send_result(self, view: JobView, card: Card) -> tuple[discord.Message | None, bool]:
+        """Send the result to the first place that takes it; return the message, and whether it is private."""
+        job = view.job
+        letter = _result_letter(view, words_in(job.public_locale))
+        if message := await send_to_channel(self._channel(job), letter, patience_s=self._patience_s):
+            return message, False
+        if card.interaction is not None:
+            message = await send_as_follow_up(card.interaction, letter, patience_s=self._patience_s)
+            if message is not None:
+                return message, False
+        private_letter = _result_letter(view, words_in(job.locale))
+        return await send_directly(self._client, private_letter, patience_s=self._patience_s), True
+
+    def _channel(self, job: JobRecord) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+
+
+def _result_letter(view: JobView, words: Words) -> Letter:
+    return Letter(
+        whole=cards.result(view, words),
+        light=cards.result(view, words, pastiche_only=True),
+        nonce=view.job.id,
+        addressee_id=view.job.owner_id,
+    )

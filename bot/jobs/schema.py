@@ -1,0 +1,152 @@
+"""The store's tables: numbered migrations, and rows to records and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.jobs.disk import StoreDamaged
+from bot.jobs.model import JobRecord
+from nst_core.errors import UserError
+from nst_core.protocol import Failure, StyleParams
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from bot.jobs.model import JobOrder
+
+MIGRATIONS: Final = (
+    # A parent may be forgotten before its children, so parent_id is no foreign key.
+    """
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        state TEXT NOT NULL
+            CHECK (state IN ('queued', 'running', 'delivering', 'done', 'failed', 'cancelled')),
+        attempt INTEGER NOT NULL DEFAULT 0,
+        deaths INTEGER NOT NULL DEFAULT 0,
+        shrinks INTEGER NOT NULL DEFAULT 0,
+        owner_id INTEGER NOT NULL,
+        guild_id INTEGER,
+        channel_id INTEGER NOT NULL,
+        params TEXT NOT NULL,
+        presets TEXT NOT NULL,
+        weights TEXT NOT NULL,
+        locale TEXT NOT NULL,
+        public_locale TEXT NOT NULL,
+        private INTEGER NOT NULL,
+        parent_id TEXT,
+        max_bytes INTEGER NOT NULL,
+        card_message_id INTEGER,
+        result_message_id INTEGER,
+        created_at REAL NOT NULL,
+        started_at REAL,
+        finished_at REAL,
+        failure TEXT,
+        result TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX jobs_by_owner ON jobs (owner_id, id);
+    CREATE INDEX jobs_unfinished ON jobs (id) WHERE state IN ('queued', 'running', 'delivering');
+    CREATE TABLE job_blobs (
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        role TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        PRIMARY KEY (job_id, role, place)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    """,
+)
+
+SELECT_JOBS: Final = """
+    SELECT *,
+        (SELECT hash FROM job_blobs WHERE job_id = id AND role = 'content') AS content_blob,
+        (SELECT json_group_array(hash) FROM
+            (SELECT hash FROM job_blobs WHERE job_id = id AND role = 'style' ORDER BY place)) AS style_blobs
+    FROM jobs
+"""
+
+_JSON: Final = frozenset({"params", "presets", "weights", "failure"})
+_ELSEWHERE: Final = frozenset({"content_blob", "style_blobs"})
+"""Fields of a record that are kept in `job_blobs`."""
+
+
+def new_record(job_id: str, order: JobOrder, blobs: tuple[str, ...], now: float) -> JobRecord:
+    """Return the record of a job nobody has begun; `blobs` are the content's and each style's."""
+    content_blob, *style_blobs = blobs
+    return JobRecord(
+        id=job_id,
+        state="queued",
+        attempt=0,
+        owner_id=order.owner_id,
+        guild_id=order.guild_id,
+        channel_id=order.channel_id,
+        params=order.params,
+        presets=tuple(style.preset for style in order.styles),
+        weights=tuple(style.weight for style in order.styles),
+        locale=order.locale,
+        public_locale=order.public_locale,
+        private=order.private,
+        parent_id=order.parent_id,
+        max_bytes=order.max_bytes,
+        content_blob=content_blob,
+        style_blobs=tuple(style_blobs),
+        card_message_id=None,
+        result_message_id=None,
+        created_at=now,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def columns(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of a record as the values of its row's columns."""
+    return {
+        name: json.dumps(_plain(value), ensure_ascii=False) if name in _JSON and value is not None else value
+        for name, value in fields.items()
+        if name not in _ELSEWHERE
+    }
+
+
+def row_of(record: JobRecord) -> dict[str, Any]:
+    """Return a record's row, without what is kept in `job_blobs`."""
+    return columns({field.name: getattr(record, field.name) for field in dataclasses.fields(record)})
+
+
+def record_of(row: sqlite3.Row) -> JobRecord:
+    """Return the record of a row of `SELECT_JOBS`.
+
+    Raises:
+        StoreDamaged: the row makes no sense.
+    """
+    try:
+        return JobRecord(**_fields(row))
+    except (ValueError, TypeError, LookupError, UserError) as error:
+        raise StoreDamaged(f"job {row['id']} cannot be read: {error!r}") from error
+
+
+def _fields(row: sqlite3.Row) -> dict[str, Any]:
+    fields = {name: row[name] for name in row.keys() if name != "result"}  # noqa: SIM118 - a Row is no dict
+    return fields | {
+        "params": StyleParams(**json.loads(fields["params"])),
+        "presets": tuple(json.loads(fields["presets"])),
+        "weights": tuple(json.loads(fields["weights"])),
+        "private": bool(fields["private"]),
+        "failure": _failure(fields["failure"]) if fields["failure"] else None,
+        "content_blob": fields["content_blob"] or "",
+        "style_blobs": tuple(json.loads(fields["style_blobs"])),
+    }
+
+
+def _failure(text: str) -> Failure:
+    fields = json.loads(text)
+    try:
+        return Failure(**fields)
+    except (LookupError, TypeError):  # a sentence of an older version, which this one no longer knows
+        return Failure(job_id=fields["job_id"], attempt=fields["attempt"], kind="fault", message=text)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    is_record = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return dataclasses.asdict(value) if is_record else value

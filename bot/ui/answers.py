@@ -1,0 +1,70 @@
+"""The one place that puts a failure into words for the person who met it: only they see the answer."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import discord
+from discord import app_commands
+
+from bot.i18n import language_of, words_in
+from nst_core.errors import UserError
+
+if TYPE_CHECKING:
+    from bot.i18n import Words
+
+log: Final = logging.getLogger(__name__)
+
+UNKNOWN_INTERACTION: Final = 10062
+_STALE_COMMANDS: Final = (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)
+
+
+def private_words(interaction: discord.Interaction[Any]) -> Words:
+    """Return the language of the person's own Discord."""
+    return words_in(language_of(interaction.locale))
+
+
+def public_words(interaction: discord.Interaction[Any]) -> Words:
+    """Return the server's language; in a direct message the person's."""
+    return words_in(language_of(interaction.guild_locale or interaction.locale))
+
+
+async def answer_failure(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """Tell the person what went wrong; whatever is not their mistake is logged with an id."""
+    cause = getattr(error, "original", error)
+    if isinstance(cause, discord.NotFound) and cause.code == UNKNOWN_INTERACTION:
+        log.warning("answered_too_late interaction=%s", interaction.id)
+        return
+    try:
+        await answer_privately(interaction, _explain(cause, private_words(interaction)))
+    except discord.HTTPException:
+        log.exception("answer_not_sent interaction=%s", interaction.id)
+
+
+async def answer_privately(interaction: discord.Interaction[Any], text: str) -> None:
+    """Say something that only this person sees, and take back a public first answer to their command.
+
+    Raises:
+        discord.HTTPException: Discord did not take it.
+    """
+    if not interaction.response.is_done():
+        await interaction.response.send_message(text, ephemeral=True)
+        return
+    await interaction.followup.send(text, ephemeral=True)
+    # A command's original response is its card; a button's would be the message under which it stands.
+    if interaction.type is discord.InteractionType.application_command:
+        with contextlib.suppress(discord.NotFound):
+            await interaction.delete_original_response()
+
+
+def _explain(cause: BaseException, words: Words) -> str:
+    if isinstance(cause, UserError):
+        return words.refuse(cause)
+    if isinstance(cause, _STALE_COMMANDS):
+        return words.say("answer.outdated")
+    fault_id = secrets.token_hex(4)
+    log.error("interaction_failed fault=%s", fault_id, exc_info=cause)
+    return words.say("answer.fault", id=fault_id)
