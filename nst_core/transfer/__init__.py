@@ -10,6 +10,7 @@ import torch
 from nst_core.errors import BadParameter
 from nst_core.features import load_extractor
 from nst_core.protocol import AVAILABLE_MODES, StyleParams
+from nst_core.transfer.best import paint_best
 from nst_core.transfer.classic import paint_classic
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def stylize(
     device = extractor.mean.device
     torch.manual_seed(params.seed)
     images = [(style.to(device), share) for style, share in styles]
-    total, walk = paint_classic(content.to(device), images, params, extractor=extractor)
+    paint = paint_best if params.mode == "best" else paint_classic
+    total, walk = paint(content.to(device), images, params, extractor=extractor)
     for index, (scale, picture, losses) in enumerate(walk, start=1):
         yield Step(
             index=index,

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from nst_core.losses import content_loss, gram_matrix, mix, style_loss, total_variation
-from nst_core.transfer.optimise import Optimizer, optimise
-from nst_core.transfer.scales import Scale, fitted, plan_scales
+from nst_core.transfer.scales import Scale, plan_scales
+from nst_core.transfer.walk import at_scale, coarse_to_fine, resized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from nst_core.features import FeatureExtractor
     from nst_core.protocol import StyleParams
-    from nst_core.transfer.optimise import Losses
+    from nst_core.transfer.optimise import Losses, Optimizer
+    from nst_core.transfer.walk import Walk
 
 CONTENT_LAYER: Final = "relu4_2"
 STYLE_LAYERS: Final[dict[str, float]] = {
@@ -62,7 +62,7 @@ def paint_classic(
     *,
     extractor: FeatureExtractor,
     recipe: ClassicRecipe | None = None,
-) -> tuple[int, Iterator[tuple[Scale, Tensor, Losses]]]:
+) -> tuple[int, Walk]:
     """Return how many steps there will be, and those steps.
 
     Args:
@@ -79,38 +79,21 @@ def paint_classic(
         coarsest_px=recipe.coarsest_px,
         steps=recipe.steps,
     )
-    walk = _walk(scales, content, styles, strength=params.strength, extractor=extractor, recipe=recipe)
-    return sum(scale.steps for scale in scales), walk
 
-
-def _walk(
-    scales: list[Scale],
-    content: Tensor,
-    styles: Sequence[tuple[Tensor, float]],
-    *,
-    strength: int,
-    extractor: FeatureExtractor,
-    recipe: ClassicRecipe,
-) -> Iterator[tuple[Scale, Tensor, Losses]]:
-    picture = content
-    for scale in scales:
-        size = (scale.height_px, scale.width_px)
-        objective = _Objective(
-            resized(content, size),
-            [(at_scale(style, scale.long_side_px), share) for style, share in styles],
+    def make_objective(scale: Scale, start: Tensor) -> _Objective:
+        side_px = scale.long_side_px * params.brush // 100
+        return _Objective(
+            resized(content, (start.shape[2], start.shape[3])),
+            [(at_scale(style, side_px), share) for style, share in styles],
             extractor=extractor,
-            content_weight=recipe.content_weight * recipe.content_range ** (1.0 - strength / 50),
+            content_weight=recipe.content_weight * recipe.content_range ** (1.0 - params.strength / 50),
             tv_weight=recipe.tv_weight,
         )
-        walk = optimise(
-            resized(picture, size),
-            objective,
-            steps=scale.steps,
-            optimizer=recipe.optimizer,
-            step_size=recipe.step_size,
-        )
-        for picture, losses in walk:
-            yield scale, picture, losses
+
+    walk = coarse_to_fine(
+        content, scales, make_objective, optimizer=recipe.optimizer, step_size=recipe.step_size
+    )
+    return sum(scale.steps for scale in scales), walk
 
 
 class _Objective:
@@ -130,31 +113,32 @@ class _Objective:
         self._tv_weight = tv_weight
         with torch.no_grad():
             self._content = extractor(content, [CONTENT_LAYER])[CONTENT_LAYER]
-            maps = [extractor(style, STYLE_LAYERS) for style, _ in styles]
-            shares = [share for _, share in styles]
-            self._grams = {
-                layer: mix([gram_matrix(found[layer]) for found in maps], shares) for layer in STYLE_LAYERS
-            }
+            self._grams = mixed_grams([(extractor(style, STYLE_LAYERS), share) for style, share in styles])
 
     def __call__(self, image: Tensor) -> Losses:
         maps = self._extractor(image, [*STYLE_LAYERS, CONTENT_LAYER])
-        terms = [
-            weight * style_loss(gram_matrix(maps[layer]), self._grams[layer])
-            for layer, weight in STYLE_LAYERS.items()
-        ]
-        style = torch.stack(terms).sum() / sum(STYLE_LAYERS.values())
+        style = style_term(maps, self._grams)
         content = self._content_weight * content_loss(maps[CONTENT_LAYER], self._content)
         variation = self._tv_weight * total_variation(image)
         return {"content": content, "style": style, "tv": variation, "total": content + style + variation}
 
 
-def at_scale(image: Tensor, long_side_px: int) -> Tensor:
-    """Return (N, 3, H, W) in [0, 1] with this long side and the same shape."""
-    return resized(image, fitted(image.shape[2], image.shape[3], long_side_px))
+def mixed_grams(styles: Sequence[tuple[Mapping[str, Tensor], float]]) -> dict[str, Tensor]:
+    """Return the Gram matrices to reach, by layer.
+
+    Args:
+        styles: of each style image the feature maps of `STYLE_LAYERS`, and its share.
+    """
+    shares = [share for _, share in styles]
+    return {layer: mix([gram_matrix(maps[layer]) for maps, _ in styles], shares) for layer in STYLE_LAYERS}
 
 
-def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return (N, 3, H, W) in [0, 1] at another (height, width), antialiased."""
-    if tuple(image.shape[2:]) == size:
-        return image
-    return functional.interpolate(image, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
+def style_term(maps: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
+    """Return the weighted mean of the layers' style losses.
+
+    Args:
+        maps: the pastiche's feature maps of (at least) the layers of `grams`.
+        grams: what they should be.
+    """
+    terms = [STYLE_LAYERS[layer] * style_loss(gram_matrix(maps[layer]), grams[layer]) for layer in grams]
+    return torch.stack(terms).sum() / sum(STYLE_LAYERS.values())

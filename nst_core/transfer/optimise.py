@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import itertools
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     Objective = Callable[[Tensor], Losses]
 
 Optimizer = Literal["adam", "lbfgs"]
+BETAS: Final = (0.9, 0.99)
+"""Adam's memory of gradients and of their squares; 0.99 forgets in time for short scales."""
+EPSILON: Final = 1e-8
 
 
 class Average:
@@ -70,16 +74,23 @@ def optimise(
 
 
 def _adam(start: Tensor, objective: Objective, step_size: float) -> Iterator[tuple[Tensor, Losses]]:
-    image = start.detach().clone().requires_grad_()
-    adam = torch.optim.Adam([image], lr=step_size, betas=(0.9, 0.99))
-    while True:
-        adam.zero_grad(set_to_none=True)
-        losses = objective(image)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        adam.step()
+    """Yield Adam's iterates, clamped after each step (Kingma & Ba 2015, algorithm 1).
+
+    Differs: not `torch.optim.Adam`, whose constructor imports torch's compiler: a second and a half at
+    the start of every worker.
+    """
+    image = start.detach().clone()
+    first, second = torch.zeros_like(image), torch.zeros_like(image)
+    for step in itertools.count(1):
+        losses = objective(image.requires_grad_())
+        (gradient,) = torch.autograd.grad(losses["total"], image)
         with torch.no_grad():
-            image.clamp_(0.0, 1.0)
-        yield image.detach(), {name: loss.detach() for name, loss in losses.items()}
+            first.lerp_(gradient, 1.0 - BETAS[0])
+            second.lerp_(gradient.square(), 1.0 - BETAS[1])
+            direction = first / (1.0 - BETAS[0] ** step)
+            spread = (second / (1.0 - BETAS[1] ** step)).sqrt()
+            image = (image - step_size * direction / (spread + EPSILON)).clamp(0.0, 1.0)
+        yield image, {name: loss.detach() for name, loss in losses.items()}
 
 
 def _lbfgs(start: Tensor, objective: Objective) -> Iterator[tuple[Tensor, Losses]]:

@@ -169,6 +169,23 @@ def test_both_optimisers_reach_a_known_minimum(optimizer: str) -> None:
     assert losses["total"] < 0.01
 
 
+def test_adam_takes_the_same_steps_as_torchs() -> None:
+    """Our few lines of Adam follow the library's path, as long as nothing is clamped."""
+    target = torch.linspace(0.3, 0.7, 12).view(1, 3, 2, 2)
+    theirs = torch.full((1, 3, 2, 2), 0.5, requires_grad=True)
+    adam = torch.optim.Adam([theirs], lr=0.01, betas=(0.9, 0.99))
+
+    def objective(image: Tensor) -> dict[str, Tensor]:
+        return {"total": (image - target).pow(4).sum()}
+
+    ours = optimise(torch.full((1, 3, 2, 2), 0.5), objective, steps=30, step_size=0.01, decay=0.0)
+    for image, _ in ours:
+        adam.zero_grad()
+        objective(theirs)["total"].backward()
+        adam.step()
+        torch.testing.assert_close(image, theirs.detach(), rtol=1e-5, atol=1e-6)
+
+
 def test_lbfgs_paints_the_classic_objective(
     photo: Tensor, painting: Tensor, extractor: FeatureExtractor
 ) -> None:

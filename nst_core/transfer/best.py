@@ -1,0 +1,184 @@
+"""`best`: places of the painting laid over the photo, from large shapes down to strokes.
+
+At every scale each place of the photo looks up the place of the painting that is most like it, and the
+pastiche is drawn towards those places' features; Gram matrices over the whole keep the painting's grain
+and its palette. So the shapes come from the painting, and where they go from the photo.
+
+Source: Kolkin et al. 2022 (NNST) for the matching; Gatys et al. 2016 for the Gram matrices.
+Differs: both at once at every scale instead of one after the other, so that no scale ends without its
+grain; the photo first gets the painting's colours, so that it is matched by what it shows and not by its
+light; coarse to fine in steps of √2; Adam on the pixels with averaging; no second pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Tensor
+
+from nst_core.color import match_color
+from nst_core.losses import total_variation
+from nst_core.matching import hypercolumns, matching_loss, nearest
+from nst_core.transfer.classic import STYLE_LAYERS, mixed_grams, style_term
+from nst_core.transfer.scales import Scale, plan_scales
+from nst_core.transfer.walk import at_scale, coarse_to_fine, resized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nst_core.features import FeatureExtractor
+    from nst_core.protocol import StyleParams
+    from nst_core.transfer.optimise import Losses
+    from nst_core.transfer.walk import Walk
+
+COARSE_LAYERS: Final = (
+    "relu2_1",
+    "relu2_2",
+    "relu3_1",
+    "relu3_2",
+    "relu3_3",
+    "relu4_1",
+    "relu4_2",
+    "relu4_3",
+)
+FINE_LAYERS: Final = ("relu3_1", "relu4_1")
+"""Where the large shapes are settled, these are enough to keep them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestRecipe:
+    """Everything that tunes `best`; chosen by eye, on woodcuts, cubism and brushwork alike."""
+
+    coarsest_px: int = 64
+    steps_at_coarsest: int = 60
+    settled_px: int = 128
+    """Up to this size every scale gets all steps; from there they fall, as a step's cost grows."""
+    steps_falloff: float = 1.5
+    least_steps: int = 8
+    fine_px: int = 256
+    """Above this size only the fine layers are matched, on a coarser grid."""
+    step_size: float = 0.02
+    loyalty: float = 0.75
+    """How much of the photo, and not of the picture so far, looks up its match; at strength 50."""
+    style_weight: float = 0.2
+    """At strength 50."""
+    tv_weight: float = 2.0
+
+    def steps(self, long_side_px: int) -> int:
+        """Return how many steps a scale gets."""
+        share: float = min(1.0, (self.settled_px / long_side_px) ** self.steps_falloff)
+        return max(self.least_steps, int(self.steps_at_coarsest * share))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What `strength` means here: below 50 less of the painting's, above 50 less of the photo's."""
+
+    manner: float
+    """0 … 1: how far features and colours go from the photo's own to the painting's."""
+    loyalty: float
+    style_weight: float
+
+    @classmethod
+    def of(cls, strength: int, recipe: BestRecipe) -> Balance:
+        """Return the balance for a strength of 0 … 100."""
+        manner = min(1.0, strength / 50)
+        excess = max(0.0, strength / 50 - 1.0)
+        return cls(
+            manner=manner,
+            loyalty=recipe.loyalty * (1.0 - 0.7 * excess),
+            style_weight=recipe.style_weight * manner * 5.0**excess,
+        )
+
+
+def paint_best(
+    content: Tensor,
+    styles: Sequence[tuple[Tensor, float]],
+    params: StyleParams,
+    *,
+    extractor: FeatureExtractor,
+    recipe: BestRecipe | None = None,
+) -> tuple[int, Walk]:
+    """Return how many steps there will be, and those steps; arguments as for `paint_classic`."""
+    recipe = recipe or BestRecipe()
+    balance = Balance.of(params.strength, recipe)
+    colored = torch.lerp(content, _colored(content, styles), balance.manner)
+    scales = plan_scales(
+        *content.shape[2:],
+        long_side_px=params.long_side_px,
+        coarsest_px=recipe.coarsest_px,
+        steps=recipe.steps,
+    )
+
+    def make_objective(scale: Scale, start: Tensor) -> _Objective:
+        side_px = scale.long_side_px * params.brush // 100
+        return _Objective(
+            resized(colored, (start.shape[2], start.shape[3])),
+            [(at_scale(style, side_px), share) for style, share in styles],
+            start,
+            extractor=extractor,
+            is_fine=scale.long_side_px > recipe.fine_px,
+            balance=balance,
+            tv_weight=recipe.tv_weight,
+        )
+
+    walk = coarse_to_fine(colored, scales, make_objective, step_size=recipe.step_size)
+    return sum(scale.steps for scale in scales), walk
+
+
+def _colored(content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """Return the content image in the styles' colours, mixed by their shares."""
+    whole = sum(share for _, share in styles)
+    return torch.stack([share / whole * match_color(content, style) for style, share in styles]).sum(dim=0)
+
+
+class _Objective:
+    """Matching, style and total variation at one scale."""
+
+    def __init__(
+        self,
+        content: Tensor,
+        styles: Sequence[tuple[Tensor, float]],
+        start: Tensor,
+        *,
+        extractor: FeatureExtractor,
+        is_fine: bool,
+        balance: Balance,
+        tv_weight: float,
+    ) -> None:
+        self._extractor = extractor
+        self._balance = balance
+        self._tv_weight = tv_weight
+        self._layers = FINE_LAYERS if is_fine else COARSE_LAYERS
+        self._stride = 8 if is_fine else 4
+        self._grid = self._grid_of(content)
+        with torch.no_grad():
+            self._target, self._grams = self._lay_out(content, styles, start)
+
+    def __call__(self, image: Tensor) -> Losses:
+        maps = self._extractor(image, {*self._layers, *STYLE_LAYERS})
+        match = matching_loss(hypercolumns(maps, self._layers, self._grid), self._target)
+        style = self._balance.style_weight * style_term(maps, self._grams)
+        variation = self._tv_weight * total_variation(image)
+        return {"match": match, "style": style, "tv": variation, "total": match + style + variation}
+
+    def _lay_out(
+        self, content: Tensor, styles: Sequence[tuple[Tensor, float]], start: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the columns to reach at each position, and the Gram matrices to reach."""
+        asking = torch.lerp(start, content, self._balance.loyalty)
+        query = hypercolumns(self._extractor(asking, self._layers), self._layers, self._grid)
+        found = [(self._extractor(style, {*self._layers, *STYLE_LAYERS}), share) for style, share in styles]
+        columns = [
+            hypercolumns(maps, self._layers, self._grid_of(style))
+            for (style, _), (maps, _) in zip(styles, found, strict=True)
+        ]
+        target = nearest(query, columns, [share for _, share in styles])
+        own = hypercolumns(self._extractor(content, self._layers), self._layers, self._grid)
+        return torch.lerp(own, target, self._balance.manner), mixed_grams(found)
+
+    def _grid_of(self, image: Tensor) -> tuple[int, int]:
+        height, width = image.shape[2:]
+        return max(1, height // self._stride), max(1, width // self._stride)
