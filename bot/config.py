@@ -60,7 +60,7 @@ class WorkersSection(Section):
 class StyleSection(Section):
     """What is painted when a person leaves an option out."""
 
-    mode: Literal["draft", "classic", "best"] = "classic"
+    mode: Literal["draft", "classic", "best"] = "best"
     strength: Annotated[int, Field(ge=0, le=100)] = 50
     long_side_px: Pixels = 512
     largest_px: Pixels = 1024

@@ -25,6 +25,7 @@ COLORS: Final[dict[str, str]] = {
     "style": "#c8452f",
     "content": "#1f6fb2",
     "tv": "#8a8578",
+    "match": "#1f6fb2",
 }
 OTHER_COLORS: Final = ("#2f8f5b", "#8f5bb0", "#b8860b", "#3aa0a8")
 WORDS: Final[dict[str, dict[str, str]]] = {
@@ -36,6 +37,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "style": "style",
         "content": "content",
         "tv": "smoothness",
+        "match": "match",
     },
     "ja": {
         "title": "損失の推移",
@@ -45,6 +47,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "style": "画風",
         "content": "内容",
         "tv": "滑らかさ",
+        "match": "対応",
     },
 }
 JAPANESE_FONTS: Final = (
@@ -133,6 +136,7 @@ def _mark_scales(axes: Axes, scale_starts: Sequence[tuple[int, int]]) -> None:
             rotation=90,
             fontsize=12,
             color="#6f6b62",
+            bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 1.0},
         )
 
 

@@ -55,8 +55,8 @@ class StyleParams:
         BadParameter: a value out of range, or a mode that does not exist.
     """
 
-    mode: str = "classic"
-    """draft (one forward pass), classic (Gatys et al.) or best (our own)."""
+    mode: str = "best"
+    """best (our own), classic (Gatys et al.) or draft (one forward pass)."""
     strength: int = 50
     """0 (nearly the photo) … 100 (nearly texture); 50 is the balance we stand behind."""
     brush: int = 100

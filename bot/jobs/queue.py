@@ -72,8 +72,8 @@ class Turns(Generic[K]):
     """Weighted fair queueing between parties that come and go.
 
     Each party has a tag, the virtual time of its next turn, and a turn moves it on by 1 / weight. Virtual
-    time itself moves on by 1 / (sum of the weights of all that want a turn) with every turn. Who comes (or
-    comes back) begins at the present virtual time or at the tag it left with, whichever is later.
+    time itself moves on by 1 / (sum of the weights of all that want a turn) with every turn. Who comes
+    begins at the present virtual time, or, coming back, at the tag it left with if that still lies ahead.
 
     Source: Demers, Keshav & Shenker 1989, Analysis and Simulation of a Fair Queueing Algorithm.
     Differs: every turn costs the same, and it goes to the least start tag, not the least finish tag.
@@ -87,8 +87,7 @@ class Turns(Generic[K]):
 
     def come(self, party: K) -> None:
         """Let a party want turns that wanted none so far."""
-        tag, last = self._tags.get(party, (self._now, 0))
-        self._tags[party] = (max(tag, self._now), last)
+        self._tags.setdefault(party, (self._now, 0))
 
     def take(self, weights: Mapping[K, float]) -> K:
         """Return whose turn it is.

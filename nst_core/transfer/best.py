@@ -44,7 +44,8 @@ COARSE_LAYERS: Final = (
     "relu4_3",
 )
 FINE_LAYERS: Final = ("relu3_1", "relu4_1")
-"""Where the large shapes are settled, these are enough to keep them."""
+"""Where the large shapes are settled, these are enough to keep them; so is their style, without relu5_1."""
+DEEPEST: Final = "relu5_1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,13 @@ class BestRecipe:
     fine_px: int = 256
     """Above this size only the fine layers are matched, on a coarser grid."""
     step_size: float = 0.02
+    fine_step_size: float = 0.01
+    """With few steps to go a smaller one ends calmer, with less grain."""
     loyalty: float = 0.75
     """How much of the photo, and not of the picture so far, looks up its match; at strength 50."""
     style_weight: float = 0.2
     """At strength 50."""
-    tv_weight: float = 2.0
+    tv_weight: float = 4.0
 
     def steps(self, long_side_px: int) -> int:
         """Return how many steps a scale gets."""
@@ -124,7 +127,10 @@ def paint_best(
             tv_weight=recipe.tv_weight,
         )
 
-    walk = coarse_to_fine(colored, scales, make_objective, step_size=recipe.step_size)
+    def step_size(long_side_px: int) -> float:
+        return recipe.fine_step_size if long_side_px > recipe.fine_px else recipe.step_size
+
+    walk = coarse_to_fine(colored, scales, make_objective, step_size=step_size)
     return sum(scale.steps for scale in scales), walk
 
 
@@ -152,13 +158,14 @@ class _Objective:
         self._balance = balance
         self._tv_weight = tv_weight
         self._layers = FINE_LAYERS if is_fine else COARSE_LAYERS
+        self._needed = {*self._layers, *(layer for layer in STYLE_LAYERS if layer != DEEPEST or not is_fine)}
         self._stride = 8 if is_fine else 4
         self._grid = self._grid_of(content)
         with torch.no_grad():
             self._target, self._grams = self._lay_out(content, styles, start)
 
     def __call__(self, image: Tensor) -> Losses:
-        maps = self._extractor(image, {*self._layers, *STYLE_LAYERS})
+        maps = self._extractor(image, self._needed)
         match = matching_loss(hypercolumns(maps, self._layers, self._grid), self._target)
         style = self._balance.style_weight * style_term(maps, self._grams)
         variation = self._tv_weight * total_variation(image)
@@ -170,14 +177,17 @@ class _Objective:
         """Return the columns to reach at each position, and the Gram matrices to reach."""
         asking = torch.lerp(start, content, self._balance.loyalty)
         query = hypercolumns(self._extractor(asking, self._layers), self._layers, self._grid)
-        found = [(self._extractor(style, {*self._layers, *STYLE_LAYERS}), share) for style, share in styles]
+        found = [(self._extractor(style, self._needed), share) for style, share in styles]
         columns = [
             hypercolumns(maps, self._layers, self._grid_of(style))
             for (style, _), (maps, _) in zip(styles, found, strict=True)
         ]
         target = nearest(query, columns, [share for _, share in styles])
+        grams = mixed_grams(found, [layer for layer in STYLE_LAYERS if layer in self._needed])
+        if self._balance.manner == 1.0:
+            return target, grams
         own = hypercolumns(self._extractor(content, self._layers), self._layers, self._grid)
-        return torch.lerp(own, target, self._balance.manner), mixed_grams(found)
+        return torch.lerp(own, target, self._balance.manner), grams
 
     def _grid_of(self, image: Tensor) -> tuple[int, int]:
         height, width = image.shape[2:]

@@ -13,7 +13,7 @@ from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from nst_core.features import FeatureExtractor
     from nst_core.protocol import StyleParams
@@ -50,7 +50,7 @@ class ClassicRecipe:
     def steps(self, long_side_px: int) -> int:
         """Return how many steps a scale gets: many where they are cheap and settle the shapes."""
         if long_side_px < self.coarsest_px:
-            return max(self.least_steps, self.steps_at_coarsest * long_side_px // (2 * self.coarsest_px))
+            return max(self.least_steps, self.steps_at_coarsest * long_side_px // self.coarsest_px)
         share: float = (self.coarsest_px / long_side_px) ** self.steps_falloff
         return max(self.least_steps, int(self.steps_at_coarsest * share))
 
@@ -91,7 +91,7 @@ def paint_classic(
         )
 
     walk = coarse_to_fine(
-        content, scales, make_objective, optimizer=recipe.optimizer, step_size=recipe.step_size
+        content, scales, make_objective, optimizer=recipe.optimizer, step_size=lambda _: recipe.step_size
     )
     return sum(scale.steps for scale in scales), walk
 
@@ -123,14 +123,17 @@ class _Objective:
         return {"content": content, "style": style, "tv": variation, "total": content + style + variation}
 
 
-def mixed_grams(styles: Sequence[tuple[Mapping[str, Tensor], float]]) -> dict[str, Tensor]:
+def mixed_grams(
+    styles: Sequence[tuple[Mapping[str, Tensor], float]], layers: Collection[str] = tuple(STYLE_LAYERS)
+) -> dict[str, Tensor]:
     """Return the Gram matrices to reach, by layer.
 
     Args:
-        styles: of each style image the feature maps of `STYLE_LAYERS`, and its share.
+        styles: of each style image the feature maps of (at least) these layers, and its share.
+        layers: some of `STYLE_LAYERS`.
     """
     shares = [share for _, share in styles]
-    return {layer: mix([gram_matrix(maps[layer]) for maps, _ in styles], shares) for layer in STYLE_LAYERS}
+    return {layer: mix([gram_matrix(maps[layer]) for maps, _ in styles], shares) for layer in layers}
 
 
 def style_term(maps: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:

@@ -25,7 +25,7 @@ def coarse_to_fine(
     make_objective: Callable[[Scale, Tensor], Objective],
     *,
     optimizer: Optimizer = "adam",
-    step_size: float,
+    step_size: Callable[[int], float],
 ) -> Walk:
     """Optimise at each scale, every scale starting from the one before.
 
@@ -34,7 +34,7 @@ def coarse_to_fine(
         scales: coarse to fine.
         make_objective: (scale, the picture it starts from) → what is minimised there.
         optimizer: as in `optimise`.
-        step_size: likewise.
+        step_size: a scale's long side in px → Adam's step there.
 
     Yields:
         The scale, the picture so far at that scale, and the terms of the objective.
@@ -47,7 +47,7 @@ def coarse_to_fine(
             make_objective(scale, begin),
             steps=scale.steps,
             optimizer=optimizer,
-            step_size=step_size,
+            step_size=step_size(scale.long_side_px),
         )
         for picture, losses in steps:
             yield scale, picture, losses

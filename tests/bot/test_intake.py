@@ -33,7 +33,7 @@ def test_two_uploads_are_accepted_with_the_defaults() -> None:
     accepted = accept(Wishes(content=PHOTO, style=PAINTING), settings)
     assert accepted.preset is None
     params = accepted.params
-    assert (params.mode, params.strength, params.long_side_px) == ("classic", 40, 300)
+    assert (params.mode, params.strength, params.long_side_px) == ("best", 40, 300)
 
 
 @pytest.mark.parametrize("name", ["great_wave", " The Great Wave off Kanagawa ", "神奈川沖浪裏"])
@@ -76,8 +76,8 @@ def test_size_is_limited_by_the_settings() -> None:
 
 def test_mode_that_cannot_be_painted_yet_is_refused() -> None:
     """A mode counts as a choice only once it is real."""
-    error = refusal(Wishes(content=PHOTO, style=PAINTING, mode="best"))
-    assert (error.code, error.values["choices"]) == ("not_a_choice", "classic")
+    error = refusal(Wishes(content=PHOTO, style=PAINTING, mode="draft"))
+    assert (error.code, error.values["choices"]) == ("not_a_choice", "classic, best")
 
 
 @pytest.mark.parametrize(

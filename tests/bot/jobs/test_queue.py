@@ -144,17 +144,24 @@ def test_nobody_saves_up_turns_by_being_away() -> None:
     assert Counter(job.owner_id for job in starts(queue, 20)) == {1: 10, 2: 10}
 
 
-def test_coming_one_job_at_a_time_gives_no_advantage() -> None:
-    """Who hands in the next job only when the last one has started gets no more than their half."""
+@pytest.mark.parametrize("pause", [0, 1, 2])
+@pytest.mark.parametrize("guild_id", [10, 20])
+@pytest.mark.parametrize("others", [1, 3, 8])
+def test_coming_one_job_at_a_time_gives_no_advantage(others: int, guild_id: int, pause: int) -> None:
+    """Who hands in the next job only some starts after the last one gets no more than their share."""
+    sly = 100
     queue = open_queue()
-    for number in range(40):
-        queue.push(ticket(f"waiting {number}", 1))
-    owners: list[int] = []
-    for number in range(20):
-        if not owners or owners[-1] == 2:
-            queue.push(ticket(f"sly {number}", 2))
-        owners += [job.owner_id for job in starts(queue, 1)]
-    assert owners.count(2) <= 10
+    for number in range(60):
+        for person in range(others):
+            queue.push(ticket(f"{person} {number}", person, 10))
+    begun: list[int] = []
+    for _ in range(10 * (others + 1)):
+        if queue.position("sly") is None and sly not in begun[len(begun) - pause :]:
+            queue.push(ticket("sly", sly, guild_id))
+        (job,) = starts(queue, 1)
+        begun.append(job.owner_id)
+        queue.finish(job.job_id)
+    assert begun.count(sly) <= 10
 
 
 def test_drafts_go_first() -> None:

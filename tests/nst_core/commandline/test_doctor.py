@@ -41,7 +41,7 @@ def test_a_healthy_machine_is_told_so(capsys: pytest.CaptureFixture[str]) -> Non
     checks = {check["name"]: check for check in data["checks"]}
     assert {"torch", "device", "weights", "presets", "heic", "japanese font"} <= set(checks)
     assert data["ok"] is True
-    assert data["modes"] == ["classic"]
+    assert data["modes"] == ["classic", "best"]
     bundled = {preset.id for preset in presets.all_presets().values() if preset.bundled}
     assert checks["presets"]["items"] == dict.fromkeys(bundled, True)
 
