@@ -32,7 +32,7 @@ run: $(STAMP)  ## Run the bot on Discord (needs DISCORD_TOKEN and config.toml).
 	$(BIN)/python -m bot run
 
 bench: $(STAMP)  ## Measure speed and memory on this machine.
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/worker.py $(ARGS)
 
 clean:  ## Remove what the other targets made here.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="long side, px")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--mode", default="classic")
+    parser.add_argument("--mode", default="best")
     parser.add_argument("--content", type=Path, default=PHOTO)
     parser.add_argument("--style", type=Path, default=PAINTING)
     arguments = parser.parse_args()

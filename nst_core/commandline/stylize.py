@@ -64,7 +64,7 @@ def check_mode(mode: str) -> None:
 
 
 def _order(arguments: argparse.Namespace) -> Order:
-    fields = ("mode", "strength", "long_side_px", "seed")
+    fields = ("mode", "strength", "brush", "long_side_px", "seed")
     given = {name: value for name in fields if (value := getattr(arguments, name)) is not None}
     check_mode(StyleParams(**given).mode)
     _check_outputs(arguments)

@@ -59,7 +59,8 @@ def refused(capsys: pytest.CaptureFixture[str], argv: list[str], folder: Path) -
 def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """A painting by the real program in a process of its own: its JSON, and its file."""
     folder = tmp_path_factory.mktemp("painted")
-    argv = order(folder / "out.png", "--json", "--strength", 70, "--seed", 5, "--curve", folder / "curve.png")
+    choices = ("--mode", "classic", "--strength", 70, "--brush", 150, "--seed", 5)
+    argv = order(folder / "out.png", "--json", *choices, "--curve", folder / "curve.png")
 
     done = subprocess.run([*NST, *argv], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT)
 
@@ -80,7 +81,7 @@ def test_json_is_one_object_with_everything_that_was_promised(painted: tuple[dic
     assert set(data["losses"]) == {"content", "style", "tv", "total"}
     assert all(len(values) == data["steps"] > 1 for values in data["losses"].values())
     assert data["losses"]["total"][-1] < data["losses"]["total"][0]
-    assert data["params"]["strength"] == 70
+    assert (data["params"]["strength"], data["params"]["brush"]) == (70, 150)
     assert 0 < data["seconds"] < 120
 
 
@@ -202,14 +203,13 @@ def test_a_bad_style_picture_is_refused(
         (["--size", "63"], "size is 63: choose a whole number from 64 to 4096."),
         (["--size", "99999"], "size is 99999: choose a whole number from 64 to 4096."),
         (["--seed", "-1"], "seed is -1"),
-        (["--mode", "best"], "The mode “best” is not available yet: choose classic for now."),
-        (["--mode", "draft"], "The mode “draft” is not available yet: choose classic for now."),
+        (["--mode", "draft"], "The mode “draft” is not available yet: choose classic or best for now."),
         (["--mode", "cubist"], "mode is “cubist”: choose one of draft, classic, best."),
         (["--extractor", "resnet"], "extractor is “resnet”: choose one of vgg16, vgg19."),
         (["--device", "cuda:77"], "device is “cuda:77”: choose one of auto, "),
         (["--device", "abacus"], "device is “abacus”: choose one of auto, "),
         (["--strenght", "5"], "--strenght is not understood here: did you mean --strength?"),
-        (["--brush", "200"], "--brush is not understood here: "),
+        (["--timelapse", "x.webp"], "--timelapse is not understood here: "),
         (
             ["--style", "stary_nihgt"],
             "There is no painting called “stary_nihgt”. Did you mean “starry_night”?",
@@ -316,7 +316,7 @@ def test_a_download_without_a_network_is_refused(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"mode": "best", "styles": [{"preset": "scream"}]}, "The mode “best” is not available yet"),
+        ({"mode": "draft", "styles": [{"preset": "scream"}]}, "The mode “draft” is not available yet"),
         ({"strength": "x\x1b[31m\n", "styles": [{"preset": "scream"}]}, "strength is x [31m : choose"),
         ({"strength": True, "styles": [{"preset": "scream"}]}, "strength is True: choose"),
         ({"styles": [{"preset": "lost_painting"}]}, "There is no painting called “lost_painting”."),
