@@ -42,6 +42,7 @@ async def take_order(
     preset: str | None,
     strength: int | None = None,
     mode: str | None = None,
+    brush: int | None = None,
     size: int | None = None,
 ) -> None:
     """Accept what somebody wants painted, and show its card.
@@ -58,6 +59,7 @@ async def take_order(
         preset=preset,
         strength=strength,
         mode=mode,
+        brush=brush,
         size=size,
     )
     accepted = accept(wishes, interaction.client.settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from discord import ui
 from staging.seen import buttons, gallery, pictures_of, refusal, result_in, results, runs, shows, text
-from staging.stage import speaking
+from staging.stage import new_bot, opened, speaking
 
 from bot import remixes
 from bot.i18n import words_in
@@ -20,6 +20,8 @@ from nst_core.errors import SENTENCES, BadParameter
 from nst_core.protocol import StyleParams
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import discord
     from simcord import MemberActor
     from simcord.builders import ChannelHandle
@@ -87,7 +89,7 @@ async def old_job(stage: Stage, photo: Upload, channel: ChannelHandle, **params:
 async def test_again_by_somebody_else(stage: Stage, photo: Upload) -> None:
     """The same pictures and params with another seed; the new job belongs to whoever pressed."""
     channel, alice = stage.room()
-    first = await painted(channel, alice, photo, preset="scream", strength=70)
+    first = await painted(channel, alice, photo, preset="scream", strength=70, brush=200)
     bob = stage.person("bob-again")
     press = await bob.click(first, label="Again")
     assert press.response is not None
@@ -98,6 +100,7 @@ async def test_again_by_somebody_else(stage: Stage, photo: Upload) -> None:
     await shows(press, second.jump_url)
     old, new = await job_behind(stage, first), await job_behind(stage, second)
     assert new.params.seed != old.params.seed
+    assert (new.params.strength, new.params.brush) == (70, 200)
     assert new.params == dataclasses.replace(old.params, seed=new.params.seed)
     assert (new.owner_id, new.parent_id, new.presets) == (bob.id, old.id, ("scream",))
     assert (new.content_blob, new.style_blobs) == (old.content_blob, old.style_blobs)
@@ -248,6 +251,16 @@ async def test_direct_message(stage: Stage, photo: Upload) -> None:
     press = await dora.click(first, label="Again")
     second = await next_result(channel, first)
     await shows(press, second.jump_url)
+
+
+async def test_press_during_a_restart(tmp_path: Path, photo: Upload) -> None:
+    """A bot that takes no more jobs says so, and no card stays behind."""
+    async with opened(new_bot(tmp_path, small=True)) as stage:
+        channel, alice = stage.room()
+        first = await painted(channel, alice, photo)
+        await stage.bot.service.close()
+        assert await refusal(await alice.click(first, label="Again")) == SENTENCES["restarting"]
+        assert len(channel.history()) == 2
 
 
 def test_seed_is_always_another_one() -> None:
