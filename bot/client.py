@@ -15,6 +15,7 @@ from bot.jobs.delivery import Delivery
 from bot.jobs.service import JobService
 from bot.jobs.store import JobStore
 from bot.pool.local import LocalPool
+from bot.presses import actions
 from bot.ui.buttons import JobButton
 from bot.ui.posting import PATIENCE_S
 from nst_core import presets
@@ -79,6 +80,14 @@ class GafuuBot(discord.Client):
             await self._running.aclose()
         finally:
             await super().close()
+
+    async def press(self, interaction: discord.Interaction[GafuuBot], action: str, job_id: str) -> None:
+        """Do what a button stands for.
+
+        Raises:
+            UserError: why it cannot be done, and what to do.
+        """
+        await actions()[action](interaction, job_id)
 
     async def _start_jobs(self) -> None:
         limits, discord_settings = self.settings.limits, self.settings.discord

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nst_core.presets import Preset
 
 MIB: Final = 2**20
+USUAL_BRUSH: Final = 100
+"""Per cent: the strokes as they are in the style picture."""
 _MEGAPIXEL: Final = 10**6
 _PICTURE_ENDINGS: Final = frozenset(
     {"jpg", "jpeg", "jfif", "png", "webp", "gif", "avif", "heic", "heif", "bmp", "tif", "tiff"}
@@ -52,6 +54,7 @@ class Wishes:
     preset: str | None = None
     strength: int | None = None
     mode: str | None = None
+    brush: int | None = None
     size: int | None = None
 
 
@@ -139,7 +142,8 @@ def _choose_params(wishes: Wishes, defaults: StyleSection) -> StyleParams:
             "out_of_range", name="size", value=long_side_px, least=least_px, most=defaults.largest_px
         )
     strength = defaults.strength if wishes.strength is None else wishes.strength
-    return StyleParams(mode=mode, strength=strength, long_side_px=long_side_px)
+    brush = USUAL_BRUSH if wishes.brush is None else wishes.brush
+    return StyleParams(mode=mode, strength=strength, brush=brush, long_side_px=long_side_px)
 
 
 def _media_type(upload: Upload) -> str | None:

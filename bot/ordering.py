@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -16,10 +17,13 @@ from nst_core import presets
 from nst_core.errors import BadParameter, Fault, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bot.client import GafuuBot
     from bot.config import LimitsSection
     from bot.i18n import Words
     from nst_core.presets import Preset
+    from nst_core.protocol import StyleParams
 
     Interaction = discord.Interaction[GafuuBot]
 
@@ -38,17 +42,16 @@ async def take_order(
     preset: str | None,
     strength: int | None = None,
     mode: str | None = None,
+    brush: int | None = None,
     size: int | None = None,
 ) -> None:
     """Accept what somebody wants painted, and show its card.
 
-    Everything that can be refused at once is refused before anything public is said. The card is the
-    answer to the interaction, so that there is something to see within a second.
+    Everything that can be refused at once is refused before anything public is said.
 
     Raises:
         UserError: what is wrong, and what to do.
     """
-    bot = interaction.client
     check_permissions(interaction, private_words(interaction))
     wishes = Wishes(
         content=facts(content),
@@ -56,16 +59,56 @@ async def take_order(
         preset=preset,
         strength=strength,
         mode=mode,
+        brush=brush,
         size=size,
     )
-    accepted = accept(wishes, bot.settings)
+    accepted = accept(wishes, interaction.client.settings)
+    await place_order(interaction, functools.partial(_fetch, interaction, accepted, content, style))
+
+
+async def place_order(interaction: Interaction, fetch: Callable[[], Awaitable[JobOrder]]) -> None:
+    """Answer with a card, then fetch the order's pictures and submit it.
+
+    The card is the answer to the interaction, so that there is something to see within a second.
+
+    Args:
+        interaction: a command or a press that has not been answered.
+        fetch: returns the whole order.
+
+    Raises:
+        UserError: from `fetch`, or there is no room for the job.
+    """
+    bot = interaction.client
     card = cards.received(public_words(interaction))
     answer = await interaction.response.send_message(view=card.view)
-    order = await _fetch(interaction, accepted, content, style)
+    order = await fetch()
     job = await bot.service.submit(order)
     bot.delivery.follow(job, card_message_id=answer.message_id, interaction=interaction)
     if answer.message_id is not None:
         await _remember_card(bot, job.id, answer.message_id)
+
+
+def order_of(
+    interaction: Interaction,
+    *,
+    content: bytes,
+    styles: tuple[StyleSource, ...],
+    params: StyleParams,
+    parent_id: str | None = None,
+) -> JobOrder:
+    """Return an order of whoever acts, for the place where they act."""
+    return JobOrder(
+        owner_id=interaction.user.id,
+        guild_id=interaction.guild_id,
+        channel_id=interaction.channel_id or 0,
+        content=content,
+        styles=styles,
+        params=params,
+        locale=private_words(interaction).language,
+        public_locale=public_words(interaction).language,
+        parent_id=parent_id,
+        max_bytes=_most_bytes(interaction),
+    )
 
 
 async def _remember_card(bot: GafuuBot, job_id: str, message_id: int) -> None:
@@ -117,17 +160,7 @@ async def _fetch(
         style_source = StyleSource(image=await _read_upload(style, "style", limits))
     else:
         style_source = await _read_preset(accepted.preset)
-    return JobOrder(
-        owner_id=interaction.user.id,
-        guild_id=interaction.guild_id,
-        channel_id=interaction.channel_id or 0,
-        content=content_bytes,
-        styles=(style_source,),
-        params=accepted.params,
-        locale=private_words(interaction).language,
-        public_locale=public_words(interaction).language,
-        max_bytes=_most_bytes(interaction),
-    )
+    return order_of(interaction, content=content_bytes, styles=(style_source,), params=accepted.params)
 
 
 async def _read_preset(preset: Preset | None) -> StyleSource:

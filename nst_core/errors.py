@@ -95,6 +95,11 @@ SENTENCES: Final[dict[str, str]] = {
         "wait for one of them to finish, or cancel one, then try again."
     ),
     "restarting": "I am just being restarted: try again in a minute.",
+    "strongest": "Strength is already at its end, 100: press “Gentler”, or “Again” for another try.",
+    "gentlest": "Strength is already at its end, 0: press “Stronger”, or “Again” for another try.",
+    "largest": (
+        "This picture is already as large as I paint here ({most} pixels): press “Again” for another try."
+    ),
     "job_forgotten": ("I no longer keep the pictures of that job: send them again as a new job."),
 }
 

@@ -16,7 +16,7 @@ from nst_core.protocol import AVAILABLE_MODES
 if TYPE_CHECKING:
     from bot.client import GafuuBot
 
-OPTIONS: Final = ("content", "style", "preset", "strength", "mode", "size")
+OPTIONS: Final = ("content", "style", "preset", "strength", "mode", "brush", "size")
 MOST_NAME_LETTERS: Final = 100
 """Of a choice."""
 
@@ -43,6 +43,7 @@ def stylize_command() -> app_commands.Command[Any, ..., None]:
         preset: str | None = None,
         strength: int | None = None,
         mode: str | None = None,
+        brush: int | None = None,
         size: int | None = None,
     ) -> None:
         await take_order(
@@ -52,6 +53,7 @@ def stylize_command() -> app_commands.Command[Any, ..., None]:
             preset=preset,
             strength=strength,
             mode=mode,
+            brush=brush,
             size=size,
         )
 

@@ -45,7 +45,7 @@ async def answer_failure(interaction: discord.Interaction[Any], error: BaseExcep
 
 
 async def answer_privately(interaction: discord.Interaction[Any], text: str) -> None:
-    """Say something that only this person sees, and take back a public first answer to their command.
+    """Say something that only this person sees, and take back what they were answered publicly.
 
     Raises:
         discord.HTTPException: Discord did not take it.
@@ -54,8 +54,8 @@ async def answer_privately(interaction: discord.Interaction[Any], text: str) -> 
         await interaction.response.send_message(text, ephemeral=True)
         return
     await interaction.followup.send(text, ephemeral=True)
-    # A command's original response is its card; a button's would be the message under which it stands.
-    if interaction.type is discord.InteractionType.application_command:
+    # Of a press that was only acknowledged, it would be the message under which the button stands.
+    if interaction.response.type is discord.InteractionResponseType.channel_message:
         with contextlib.suppress(discord.NotFound):
             await interaction.delete_original_response()
 

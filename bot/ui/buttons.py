@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, Final
 
 import discord
 from discord import ui
 
-from bot.ui.answers import answer_failure, answer_privately, private_words
+from bot.ui.answers import answer_failure
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Awaitable, Callable
 
-    from bot.client import GafuuBot
     from bot.i18n import Words
-    from bot.jobs.model import JobRecord
 
-    Action = Callable[[discord.Interaction[GafuuBot], str], Awaitable[None]]
-
-STYLES: Final = {"stop": discord.ButtonStyle.primary, "cancel": discord.ButtonStyle.secondary}
+STYLES: Final = {
+    "stop": discord.ButtonStyle.primary,
+    "again": discord.ButtonStyle.primary,
+    "delete": discord.ButtonStyle.danger,
+}
 
 
 class JobButton(
     ui.DynamicItem[ui.Button[Any]], template=r"gafuu:(?P<action>[a-z]{1,16}):(?P<job_id>[0-9A-Za-z_-]{1,25})"
 ):
-    """A button that does one thing to one job."""
+    """A button that does one thing to one job; `bot.presses` knows what."""
 
     def __init__(self, action: str, job_id: str, *, label: str | None = None) -> None:
         self.action = action
@@ -53,31 +51,6 @@ class JobButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do it, or say why not."""
         try:
-            await _actions()[self.action](interaction, self.job_id)
+            await interaction.client.press(interaction, self.action, self.job_id)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it, and leave the person without an answer
             await answer_failure(interaction, error)
-
-
-def _actions() -> dict[str, Action]:
-    return {"stop": functools.partial(_end, keep=True), "cancel": functools.partial(_end, keep=False)}
-
-
-async def _end(interaction: discord.Interaction[GafuuBot], job_id: str, *, keep: bool) -> None:
-    """End a job: with `keep` the picture so far is delivered. The card then shows what became of it."""
-    service = interaction.client.service
-    refusal = _why_not(interaction, await service.get(job_id), keep=keep)
-    if refusal is None:
-        await interaction.response.defer()
-        refusal = None if await service.stop(job_id, keep=keep) else "answer.over"
-    if refusal is not None:
-        await answer_privately(interaction, private_words(interaction).say(refusal))
-
-
-def _why_not(interaction: discord.Interaction[Any], job: JobRecord | None, *, keep: bool) -> str | None:
-    """Return the key of the reason why this press does nothing, or None."""
-    if job is None or job.state not in {"queued", "running"}:
-        return "answer.over"
-    is_moderator = interaction.guild_id is not None and interaction.permissions.manage_messages
-    if interaction.user.id != job.owner_id and not is_moderator:
-        return "answer.not_yours"
-    return "answer.not_started" if keep and job.state == "queued" else None

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bot.i18n import Words
-    from bot.jobs.model import JobRecord, JobView
+    from bot.jobs.model import JobRecord, JobState, JobView
     from nst_core.protocol import Pastiche
 
 BAR_CELLS: Final = 12
 MOST_MESSAGE_BYTES: Final = 24 * 2**20
 """Discord refuses a request of 25 MiB, whatever its files are allowed."""
+CARD_BUTTONS: Final[dict[JobState, tuple[str, ...]]] = {"queued": ("cancel",), "running": ("stop", "cancel")}
+RESULT_BUTTONS: Final = (("again", "stronger", "gentler", "larger", "swap"), ("details", "delete"))
+"""In rows: Discord has room for five in each."""
 _UNDER_WAY: Final = 0x2F5D8A
 _DONE: Final = 0x3A7D44
 _ENDED: Final = 0x8A8F98
@@ -78,9 +81,8 @@ def card(view: JobView, words: Words, *, with_preview: bool = True) -> Post:
 
 def done(view: JobView, words: Words, *, message_id: int) -> Post:
     """Return what becomes of the card once the result is posted in the job's channel."""
-    # discord.py's own jump_url forgets the server of a follow-up.
-    link = f"https://discord.com/channels/{view.job.guild_id or '@me'}/{view.job.channel_id}/{message_id}"
-    seconds = _seconds(view.pastiche.seconds) if view.pastiche else "?"
+    link = message_link(view.job, message_id)
+    seconds = seconds_text(view.pastiche.seconds) if view.pastiche else "?"
     return _plain(_about(view.job, words, "card.done", seconds=seconds, link=link), color=_DONE)
 
 
@@ -124,12 +126,24 @@ def result(view: JobView, words: Words, *, pastiche_only: bool = False) -> Post:
     container.add_item(ui.TextDisplay(words.say("result.title", mention=_mention(view.job), style=label)))
     container.add_item(_gallery(pictures))
     container.add_item(ui.TextDisplay(_parameters(view.job, pastiche, words)))
+    for actions in RESULT_BUTTONS:
+        container.add_item(_row(actions, view.job, words))
     return Post(view=_layout(container), pictures=tuple(pictures))
 
 
 def style_label(job: JobRecord, words: Words) -> str:
     """Return what the manner of painting is called: a painting with its artist, or "your style picture"."""
-    return " + ".join(dict.fromkeys(_preset_label(preset, words) for preset in job.presets))
+    return " + ".join(dict.fromkeys(preset_label(preset, words) for preset in job.presets))
+
+
+def message_link(job: JobRecord, message_id: int) -> str:
+    """Return the address of a message in a job's channel; discord.py's own forgets a follow-up's server."""
+    return f"https://discord.com/channels/{job.guild_id or '@me'}/{job.channel_id}/{message_id}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return "48" or "7.3"."""
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"  # noqa: PLR2004 - two digits are enough
 
 
 def progress_bar(step: int, steps: int) -> str:
@@ -154,8 +168,8 @@ def _under_way(view: JobView, words: Words, *, with_preview: bool) -> Post:
     pictures = _preview(view, words) if with_preview else ()
     if pictures:
         container.add_item(_gallery(pictures))
-    if buttons := _buttons(view, words):
-        container.add_item(ui.ActionRow(*buttons))
+    if actions := CARD_BUTTONS.get(view.job.state):
+        container.add_item(_row(actions, view.job, words))
     return Post(view=_layout(container), pictures=pictures)
 
 
@@ -196,9 +210,8 @@ def _preview(view: JobView, words: Words) -> tuple[Picture, ...]:
     return (Picture(name=_PREVIEW_FILE, data=view.preview, alt=alt),)
 
 
-def _buttons(view: JobView, words: Words) -> list[JobButton]:
-    actions = {"queued": ("cancel",), "running": ("stop", "cancel")}.get(view.job.state, ())
-    return [JobButton.made(action, view.job.id, words) for action in actions]
+def _row(actions: Iterable[str], job: JobRecord, words: Words) -> ui.ActionRow[Any]:
+    return ui.ActionRow(*(JobButton.made(action, job.id, words) for action in actions))
 
 
 def _failure(view: JobView, words: Words) -> str:
@@ -244,13 +257,14 @@ def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
         strength=job.params.strength,
         width_px=pastiche.width_px,
         height_px=pastiche.height_px,
-        seconds=_seconds(pastiche.seconds),
+        seconds=seconds_text(pastiche.seconds),
         steps=pastiche.steps,
     )
     return "\n".join([line, words.say("result.stopped_early")] if pastiche.stopped_early else [line])
 
 
-def _preset_label(preset_id: str | None, words: Words) -> str:
+def preset_label(preset_id: str | None, words: Words) -> str:
+    """Return what one style is called: a preset's title with its artist, or that of an upload (None)."""
     if preset_id is None:
         return words.say("style.upload")
     preset = presets.all_presets().get(preset_id)
@@ -266,10 +280,6 @@ def _about(job: JobRecord, words: Words, key: str, **values: object) -> str:
 
 def _mention(job: JobRecord) -> str:
     return f"<@{job.owner_id}>"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"  # noqa: PLR2004 - two digits are enough
 
 
 def _compact(value: float) -> str:

@@ -61,6 +61,7 @@ async def test_what_discord_is_told(tmp_path: Path) -> None:
         "preset": False,
         "strength": False,
         "mode": False,
+        "brush": False,
         "size": False,
     }
     assert command["contexts"] == [0, 1]

@@ -36,6 +36,12 @@ def test_two_uploads_are_accepted_with_the_defaults() -> None:
     assert (params.mode, params.strength, params.long_side_px) == ("best", 40, 300)
 
 
+@pytest.mark.parametrize(("wish", "brush"), [(None, 100), (25, 25), (400, 400)])
+def test_brush(wish: int | None, brush: int) -> None:
+    """Strokes are as large as in the style picture, unless somebody wants them otherwise."""
+    assert accept(Wishes(content=PHOTO, style=PAINTING, brush=wish), Settings()).params.brush == brush
+
+
 @pytest.mark.parametrize("name", ["great_wave", " The Great Wave off Kanagawa ", "神奈川沖浪裏"])
 def test_preset_is_found_by_id_and_by_title(name: str) -> None:
     """A person may type a title instead of picking from the list, in either language."""
@@ -55,6 +61,8 @@ def test_preset_is_found_by_id_and_by_title(name: str) -> None:
         ({"strength": 101}, "out_of_range"),
         ({"strength": -1}, "out_of_range"),
         ({"size": 63}, "out_of_range"),
+        ({"brush": 24}, "out_of_range"),
+        ({"brush": 401}, "out_of_range"),
         ({"size": 1025}, "out_of_range"),
         ({"mode": "cubist"}, "not_a_choice"),
     ],

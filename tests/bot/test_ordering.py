@@ -23,6 +23,7 @@ WRONG_OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "both": ({"style": ("b.png", b"\x89PNG"), "preset": "scream"}, "style_both"),
     "unknown preset": ({"preset": "no such thing"}, "preset_unknown"),
     "strength 101": ({"preset": "scream", "strength": 101}, "out_of_range"),
+    "brush 401": ({"preset": "scream", "brush": 401}, "out_of_range"),
     "too large": ({"preset": "scream", "size": 100_000}, "out_of_range"),
     "empty": ({"style": ("empty.png", b"")}, "image_empty"),
     "text": ({"style": ("notes.txt", b"Dear diary")}, "image_unreadable"),

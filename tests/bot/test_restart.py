@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from staging.seen import gallery, result_in, results, runs, shows
-from staging.stage import new_bot, opened
+from staging.seen import gallery, refusal, result_in, results, runs, shows, text
+from staging.stage import new_bot, opened, speaking
 
+from bot.i18n import words_in
 from bot.rehearsal.realtime import until
 
 if TYPE_CHECKING:
@@ -54,3 +55,27 @@ async def test_restart_with_a_result_that_was_never_posted(
         assert list(gallery(await result_in(channel))) == WHOLE
         await shows(reply, "See the picture")
         assert len(results(channel)) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_restart_between_a_result_and_its_buttons(tmp_path: Path, photo: Upload, language: str) -> None:
+    """Buttons of a result that an earlier life of the bot posted do what they always did."""
+    words = words_in(language)
+    with speaking(language):
+        async with opened(new_bot(tmp_path, small=True)) as stage:
+            channel, alice = stage.room()
+            card = await alice.slash(channel, "stylize", content=photo, preset="scream")
+            first = await result_in(channel)
+            await shows(card, first.jump_url)
+            await stage.restart(new_bot(tmp_path, small=True))
+            press = await alice.click(first, label=words.say("button.stronger"))
+            await until(lambda: len(results(channel)) == 2, within_s=60)
+            (second,) = [each for each in results(channel) if each.id != first.id]
+            assert words.say("card.heading", style="").strip("# ") in text(second)
+            await shows(press, second.jump_url)
+            details = await refusal(await alice.click(second, label=words.say("button.details")))
+            assert words.say("details.strength", strength=70) in details
+            assert words.say("details.parent", link=first.jump_url) in details
+            gone = await refusal(await alice.click(first, label=words.say("button.delete")))
+            assert gone == words.say("answer.deleted")
+            assert [each.id for each in results(channel)] == [second.id]

@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 async def test_two_attachments(studio: Stage, photo: Upload, texture: Upload) -> None:
     """A photo and a style picture become one result: four pictures, each described, for one person."""
     channel, alice = studio.room()
-    reply = await alice.slash(channel, "stylize", content=photo, style=texture, strength=70)
+    reply = await alice.slash(channel, "stylize", content=photo, style=texture, strength=70, mode="classic")
     await shows(reply, "In the manner of your style picture")
     assert reply.response is not None
     assert not reply.response.ephemeral
@@ -72,7 +72,9 @@ async def test_preset_in_japanese(studio: Stage, photo: Upload) -> None:
     """A painting picked by its Japanese title; card, result and descriptions are in Japanese."""
     channel, alice = studio.room()
     with speaking("ja"):
-        reply = await alice.slash(channel, "stylize", content=photo, preset="神奈川沖浪裏", size=96)
+        reply = await alice.slash(
+            channel, "stylize", content=photo, preset="神奈川沖浪裏", size=96, mode="classic"
+        )
     style = "葛飾北斎「神奈川沖浪裏（冨嶽三十六景）」"
     await shows(reply, f"### {style}の画風で")
     result = await result_in(channel)

@@ -189,9 +189,18 @@ async def test_result_shows_four_pictures_with_alt_texts() -> None:
     assert text(post).splitlines() == [
         f"### In the manner of {style}",
         f"{OWNER}, here is your picture.",
-        "-# classic · strength 60 · 512×384 px · 48 s · 120 steps",
+        "-# best · strength 60 · 512×384 px · 48 s · 120 steps",
     ]
     assert sum(part["type"] == 12 for part in parts(post)) == 1
+
+
+async def test_result_has_its_buttons(words: Words) -> None:
+    """Under every result, the light one included, in rows of at most five."""
+    for light in (False, True):
+        post = cards.result(PAINTED, words, pastiche_only=light)
+        actions = ("again", "stronger", "gentler", "larger", "swap", "details", "delete")
+        assert button_ids(post) == [f"gafuu:{action}:01job" for action in actions]
+        assert all(len(part["components"]) <= 5 for part in parts(post) if part["type"] == 1)
 
 
 async def test_result_of_an_upload_names_no_painting(words: Words) -> None:

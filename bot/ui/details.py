@@ -1,0 +1,65 @@
+"""What `Details` tells about a picture: pure, from records to one text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.ui.cards import message_link, preset_label, seconds_text, style_label
+from nst_core import presets
+
+if TYPE_CHECKING:
+    from bot.i18n import Words
+    from bot.jobs.model import JobRecord
+    from nst_core.protocol import Pastiche
+
+
+def details(job: JobRecord, pastiche: Pastiche | None, parent: JobRecord | None, words: Words) -> str:
+    """Return everything that made a picture, a line each.
+
+    Args:
+        job: the picture's.
+        pastiche: its result, if that is still kept.
+        parent: the job whose button made it, if that is known.
+        words: the language of whoever asks.
+    """
+    params = job.params
+    lines = [
+        words.say("details.title", style=style_label(job, words)),
+        words.say("details.mode", mode=words.name("mode_name", params.mode)),
+        words.say("details.strength", strength=params.strength),
+        words.say("details.brush", brush=params.brush),
+        *_painted(job, pastiche, words),
+        words.say("details.seed", seed=params.seed),
+        *(
+            _licence(preset, words)
+            for preset in dict.fromkeys(job.presets)
+            if preset in presets.all_presets()
+        ),
+    ]
+    if job.parent_id is not None:
+        lines.append(_descent(job, parent, words))
+    return "\n".join(lines)
+
+
+def _painted(job: JobRecord, pastiche: Pastiche | None, words: Words) -> list[str]:
+    if pastiche is None:
+        return [words.say("details.long_side", px=job.params.long_side_px)]
+    return [
+        words.say("details.size", width_px=pastiche.width_px, height_px=pastiche.height_px),
+        words.say("details.effort", seconds=seconds_text(pastiche.seconds), steps=pastiche.steps),
+    ]
+
+
+def _licence(preset_id: str | None, words: Words) -> str:
+    preset = presets.all_presets()[preset_id or ""]
+    licence = words.name("value", preset.licence)
+    return words.say(
+        "details.licence", style=preset_label(preset_id, words), year=preset.year, licence=licence
+    )
+
+
+def _descent(job: JobRecord, parent: JobRecord | None, words: Words) -> str:
+    """Return the line about the parent, with a link unless it was posted in another place."""
+    if parent is None or parent.result_message_id is None or parent.guild_id != job.guild_id:
+        return words.say("details.parent_unseen")
+    return words.say("details.parent", link=message_link(parent, parent.result_message_id))
