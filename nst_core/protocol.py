@@ -66,7 +66,8 @@ class StyleParams:
     long_side_px: int = 512
     """The pastiche's longer side."""
     seed: int = 0
-    """Same inputs, params, seed and machine: the same picture."""
+    """Same inputs, params, seed and machine: the same picture. 0 starts from the photo itself, every other
+    seed from the photo with a little noise of its own, and so ends elsewhere."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""

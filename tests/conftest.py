@@ -10,6 +10,9 @@ import pytest
 from pictures import bad, good
 from playwright.async_api import async_playwright
 
+# Tests run side by side, one on each core: more threads than cores would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from nst_core.errors import BadParameter
 from nst_core.features import load_extractor
 from nst_core.protocol import AVAILABLE_MODES, StyleParams
@@ -66,7 +64,6 @@ def stylize(
         raise BadParameter("not_a_choice", name="mode", value=params.mode, choices=", ".join(AVAILABLE_MODES))
     extractor = extractor or load_extractor()
     device = extractor.mean.device
-    torch.manual_seed(params.seed)
     images = [(style.to(device), share) for style, share in styles]
     paint = paint_best if params.mode == "best" else paint_classic
     total, walk = paint(content.to(device), images, params, extractor=extractor)

@@ -23,7 +23,7 @@ from nst_core.losses import total_variation
 from nst_core.matching import hypercolumns, matching_loss, nearest
 from nst_core.transfer.classic import STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
-from nst_core.transfer.walk import at_scale, coarse_to_fine, resized
+from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,6 +125,7 @@ def paint_best(
             is_fine=scale.long_side_px > recipe.fine_px,
             balance=balance,
             tv_weight=recipe.tv_weight,
+            seed=params.seed,
         )
 
     def step_size(long_side_px: int) -> float:
@@ -153,10 +154,12 @@ class _Objective:
         is_fine: bool,
         balance: Balance,
         tv_weight: float,
+        seed: int,
     ) -> None:
         self._extractor = extractor
         self._balance = balance
         self._tv_weight = tv_weight
+        self._seed = seed
         self._layers = FINE_LAYERS if is_fine else COARSE_LAYERS
         self._needed = {*self._layers, *(layer for layer in STYLE_LAYERS if layer != DEEPEST or not is_fine)}
         self._stride = 8 if is_fine else 4
@@ -176,7 +179,8 @@ class _Objective:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the columns to reach at each position, and the Gram matrices to reach."""
         asking = torch.lerp(start, content, self._balance.loyalty)
-        query = hypercolumns(self._extractor(asking, self._layers), self._layers, self._grid)
+        seen = self._extractor(shaken(asking, self._seed), self._layers)
+        query = hypercolumns(seen, self._layers, self._grid)
         found = [(self._extractor(style, self._needed), share) for style, share in styles]
         columns = [
             hypercolumns(maps, self._layers, self._grid_of(style))

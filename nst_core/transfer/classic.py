@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nst_core.losses import content_loss, gram_matrix, mix, style_loss, total_variation
 from nst_core.transfer.scales import Scale, plan_scales
-from nst_core.transfer.walk import at_scale, coarse_to_fine, resized
+from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -90,8 +90,10 @@ def paint_classic(
             tv_weight=recipe.tv_weight,
         )
 
+    coarsest = resized(content, (scales[0].height_px, scales[0].width_px))
+    start = shaken(coarsest, params.seed).clamp(0.0, 1.0)
     walk = coarse_to_fine(
-        content, scales, make_objective, optimizer=recipe.optimizer, step_size=lambda _: recipe.step_size
+        start, scales, make_objective, optimizer=recipe.optimizer, step_size=lambda _: recipe.step_size
     )
     return sum(scale.steps for scale in scales), walk
 

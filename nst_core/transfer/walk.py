@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch.nn import functional
 
 from nst_core.transfer.optimise import Optimizer, optimise
@@ -51,6 +52,21 @@ def coarse_to_fine(
         )
         for picture, losses in steps:
             yield scale, picture, losses
+
+
+def shaken(image: Tensor, seed: int, *, amount: float = 0.1) -> Tensor:
+    """Return the image, or for a seed other than 0 the image with coarse noise that the seed decides.
+
+    Args:
+        image: (N, C, H, W); pictures and feature maps alike.
+        seed: 0 for the image itself.
+        amount: standard deviation of the noise, in units of each channel's own.
+    """
+    if seed == 0:
+        return image
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(image.shape, generator=generator).to(image.device)
+    return image + amount * image.std(dim=(2, 3), keepdim=True) * noise
 
 
 def at_scale(image: Tensor, long_side_px: int) -> Tensor:

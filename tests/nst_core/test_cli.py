@@ -367,7 +367,7 @@ def test_lists_help_and_mistakes_come_without_torch(tmp_path: Path) -> None:
         order(tmp_path / "out.png", "--strength", 101),
         order(tmp_path / "out.png", style="stary_night"),
         order(tmp_path / "missing" / "out.png"),
-        order(tmp_path / "out.png", "--mode", "best"),
+        order(tmp_path / "out.png", "--mode", "draft"),
     ]
     code = (
         "import sys; from nst_core.__main__ import main\n"
@@ -471,7 +471,7 @@ def test_interrupting_keeps_the_picture_only_on_request(tmp_path: Path, *, keep:
 
     assert status == 130
     assert "] 3/" in screen
-    assert "left  content" in screen
+    assert "left  match" in screen
     if not keep:
         assert screen.rstrip().endswith("error: interrupted; nothing was written")
         assert not list(tmp_path.iterdir())

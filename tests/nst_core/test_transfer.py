@@ -95,6 +95,19 @@ def test_the_same_inputs_give_the_same_picture(steps: list[Step], photo: Tensor,
     torch.testing.assert_close(again, steps[8].pastiche, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("mode", ["classic", "best"])
+def test_another_seed_paints_another_picture(mode: str, photo: Tensor, painting: Tensor) -> None:
+    """Each seed its own, and the same one again gives the same again."""
+
+    def painted(seed: int) -> Tensor:
+        params = StyleParams(mode=mode, long_side_px=64, seed=seed)
+        return list(itertools.islice(stylize(photo, [(painting, 1.0)], params), 6))[-1].pastiche
+
+    first, second = painted(1), painted(2)
+    assert (first - second).abs().mean() > 0.002
+    torch.testing.assert_close(painted(1), first, rtol=0, atol=0)
+
+
 def test_strength_orders_the_pictures(
     steps: list[Step], photo: Tensor, painting: Tensor, extractor: FeatureExtractor
 ) -> None:
