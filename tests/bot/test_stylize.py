@@ -147,6 +147,7 @@ async def test_killed_worker(studio: Stage, photo: Upload) -> None:
     result = await result_in(channel)
     assert max((await pictures_of(result))["pastiche.png"].size) == 128
     assert "started again" in str(studio.sent("PATCH", ".*/messages/@original"))
+    await shows(reply, result.jump_url)  # said once the delivery is on record
     job = await studio.bot.service.get(job_id)
     assert job is not None
     assert (job.state, job.deaths) == ("done", 1)
