@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import aiohttp
 import discord
 
+from bot.houserules import NEEDED
 from bot.jobs.store import JobStore
-from bot.ordering import NEEDED
+from bot.partying import NEEDED as NEEDED_FOR_PARTIES
 from bot.pool.local import LocalPool
 from nst_core.errors import ConfigError
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bot.config import Settings
     from bot.pool.base import Slot
 
-NAMES: Final = (*NEEDED, "send_messages", "send_messages_in_threads")
+NAMES: Final = (*NEEDED, "send_messages", *NEEDED_FOR_PARTIES)
 PERMISSIONS: Final = discord.Permissions(**dict.fromkeys(NAMES, True))
 SCOPES: Final = ("bot", "applications.commands")
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024

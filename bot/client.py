@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Final
 import discord
 
 from bot.commands.tree import GafuuTree
+from bot.gallery import Gallery
+from bot.history import ShowSelect
 from bot.i18n import LANGUAGES, words_in
 from bot.jobs.delivery import Delivery
+from bot.jobs.parties import Parties
+from bot.jobs.personal import PersonalData
+from bot.jobs.servers import Servers
 from bot.jobs.service import JobService
+from bot.jobs.stars import Stars
 from bot.jobs.store import JobStore
+from bot.jobs.tasks import TaskSet
+from bot.panels import turns
+from bot.parties import PartyHost
 from bot.pool.local import LocalPool
 from bot.presses import actions
+from bot.settingspanel import SettingSelect
 from bot.ui.buttons import JobButton
+from bot.ui.panels import PanelButton
 from bot.ui.posting import PATIENCE_S
 from nst_core import presets
 
@@ -25,6 +36,10 @@ if TYPE_CHECKING:
     from bot.pool.base import Pool
 
 log: Final = logging.getLogger(__name__)
+INTENTS: Final = discord.Intents(guilds=True)
+"""Commands and buttons come without any; servers, their channels and roles are needed for what is allowed
+where. None of them is privileged."""
+DAY_S: Final = 86400.0
 
 
 class GafuuBot(discord.Client):
@@ -39,16 +54,24 @@ class GafuuBot(discord.Client):
         store: what it must not forget; from `setup_hook` on.
         service: its jobs; from `setup_hook` on.
         delivery: shows jobs on their cards and posts their results; from `setup_hook` on.
+        servers, stars, parties, personal: what else the store keeps; from `setup_hook` on.
+        gallery: sees to it that no picture hangs twice.
+        host: sees parties through; from `setup_hook` on.
+        chores: tasks that outlive the press that began them.
     """
 
     store: JobStore
+    servers: Servers
+    stars: Stars
+    parties: Parties
+    personal: PersonalData
+    host: PartyHost
     service: JobService
     delivery: Delivery
 
     def __init__(self, settings: Settings, *, pool: Pool, patience_s: tuple[float, ...]) -> None:
         super().__init__(
-            # Commands and buttons come without any intent; servers are needed for their upload limits.
-            intents=discord.Intents(guilds=True),
+            intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             chunk_guilds_at_startup=False,
@@ -56,6 +79,8 @@ class GafuuBot(discord.Client):
         self.settings = settings
         self.pool = pool
         self.tree = GafuuTree(self)
+        self.gallery = Gallery()
+        self.chores = TaskSet()
         self._patience_s = patience_s
         self._running = contextlib.AsyncExitStack()
 
@@ -68,10 +93,11 @@ class GafuuBot(discord.Client):
         await asyncio.to_thread(_read_texts)
         self.store = await JobStore.open(self.settings.data)
         self._running.push_async_callback(self.store.close)
+        await self._read_store()
         await self.pool.start()
         self._running.push_async_callback(self.pool.close)
         await self._start_jobs()
-        self.add_dynamic_items(JobButton)
+        self.add_dynamic_items(JobButton, PanelButton, SettingSelect, ShowSelect)
         await self.tree.tell_discord(self.store, dev_guild=self.settings.discord.dev_guild)
 
     async def close(self) -> None:
@@ -89,10 +115,33 @@ class GafuuBot(discord.Client):
         """
         await actions()[action](interaction, job_id)
 
+    async def turn(self, interaction: discord.Interaction[GafuuBot], action: str, number: int) -> None:
+        """Do what a button of a private panel stands for.
+
+        Raises:
+            UserError: why it cannot be done, and what to do.
+        """
+        await turns()[action](interaction, number)
+
+    async def _read_store(self) -> None:
+        self.servers, self.stars = Servers(self.store), Stars(self.store)
+        self.parties, self.personal = Parties(self.store), PersonalData(self.store)
+        await self.servers.load()
+        await self.parties.load()
+
+    async def _end_chores(self) -> None:
+        self.chores.cancel()
+        await self.chores.wait()
+
     async def _start_jobs(self) -> None:
-        limits, discord_settings = self.settings.limits, self.settings.discord
+        limits, discord_settings, keep = self.settings.limits, self.settings.discord, self.settings.store
         self.service = JobService(
-            store=self.store, pool=self.pool, queue_limit=limits.queue, per_person=limits.per_person
+            store=self.store,
+            pool=self.pool,
+            queue_limit=limits.queue,
+            per_person=limits.per_person,
+            inputs_s=keep.inputs_days * DAY_S,
+            results_s=keep.results_days * DAY_S,
         )
         self.delivery = Delivery(
             self, self.service, edit_every_s=discord_settings.edit_every_s, patience_s=self._patience_s
@@ -103,6 +152,10 @@ class GafuuBot(discord.Client):
         for job in await self.service.recover():
             self.delivery.follow(job, card_message_id=job.card_message_id)
             log.info("job_recovered job=%s state=%s", job.id, job.state)
+        self.host = PartyHost(self, patience_s=self._patience_s)
+        self._running.push_async_callback(self.host.close)
+        self._running.push_async_callback(self._end_chores)
+        self.host.start()
 
 
 def create_bot(

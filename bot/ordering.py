@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 import discord
 
+from bot.houserules import (
+    check_order,
+    is_age_restricted,
+    is_covered,
+    is_guest,
+    server_here,
+    settings_here,
+)
 from bot.intake import MIB, Accepted, Upload, Wishes, accept, check_bytes
 from bot.jobs.model import JobOrder, StyleSource
+from bot.partying import style_here
 from bot.ui import cards
 from bot.ui.answers import private_words, public_words
 from nst_core import presets
@@ -21,7 +30,6 @@ if TYPE_CHECKING:
 
     from bot.client import GafuuBot
     from bot.config import LimitsSection
-    from bot.i18n import Words
     from nst_core.presets import Preset
     from nst_core.protocol import StyleParams
 
@@ -31,7 +39,6 @@ log: Final = logging.getLogger(__name__)
 
 MOST_RESULT_BYTES: Final = 10 * MIB
 """Discord's own limit for files where nobody pays for more; a larger picture gains nothing there."""
-NEEDED: Final = ("view_channel", "attach_files", "embed_links", "read_message_history")
 
 
 async def take_order(
@@ -52,7 +59,8 @@ async def take_order(
     Raises:
         UserError: what is wrong, and what to do.
     """
-    check_permissions(interaction, private_words(interaction))
+    check_order(interaction)
+    preset = style_here(interaction, preset, has_upload=style is not None)
     wishes = Wishes(
         content=facts(content),
         style=facts(style) if style else None,
@@ -62,7 +70,7 @@ async def take_order(
         brush=brush,
         size=size,
     )
-    accepted = accept(wishes, interaction.client.settings)
+    accepted = accept(wishes, settings_here(interaction))
     await place_order(interaction, functools.partial(_fetch, interaction, accepted, content, style))
 
 
@@ -95,8 +103,20 @@ def order_of(
     styles: tuple[StyleSource, ...],
     params: StyleParams,
     parent_id: str | None = None,
+    age_restricted: bool = False,
 ) -> JobOrder:
-    """Return an order of whoever acts, for the place where they act."""
+    """Return an order of whoever acts, for the place where they act.
+
+    Args:
+        interaction: the command or press.
+        content: the content image's bytes.
+        styles: one or more.
+        params: everything else that was chosen.
+        parent_id: the job that it is made from.
+        age_restricted: whether that one comes from an age-restricted channel; this channel counts anyway.
+    """
+    server = server_here(interaction)
+    here = is_age_restricted(interaction.channel)
     return JobOrder(
         owner_id=interaction.user.id,
         guild_id=interaction.guild_id,
@@ -108,6 +128,11 @@ def order_of(
         public_locale=public_words(interaction).language,
         parent_id=parent_id,
         max_bytes=_most_bytes(interaction),
+        age_restricted=age_restricted or here,
+        spoiler=is_covered(server, age_restricted=age_restricted or here, here=here),
+        guest=is_guest(interaction),
+        per_person=server.per_person,
+        per_server=server.per_server,
     )
 
 
@@ -117,23 +142,6 @@ async def _remember_card(bot: GafuuBot, job_id: str, message_id: int) -> None:
         await bot.service.set_card(job_id, message_id)
     except Fault:
         log.exception("card_not_stored job=%s", job_id)
-
-
-def check_permissions(interaction: Interaction, words: Words) -> None:
-    """Refuse where the bot could not post the result, before anything is painted.
-
-    Raises:
-        Unavailable: names what is missing.
-    """
-    if interaction.guild_id is None:
-        return
-    is_thread = isinstance(interaction.channel, discord.Thread)
-    speak = "send_messages_in_threads" if is_thread else "send_messages"
-    granted = interaction.app_permissions
-    missing = [name for name in (*NEEDED, speak) if not getattr(granted, name)]
-    if missing:
-        names = words.say("list.comma").join(words.name("permission", name) for name in missing)
-        raise Unavailable("permissions_missing", permissions=names)
 
 
 def facts(attachment: discord.Attachment) -> Upload:

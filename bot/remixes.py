@@ -6,9 +6,9 @@ import dataclasses
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from bot.houserules import check_order, check_remix, settings_here
 from bot.jobs.model import StyleSource
-from bot.ordering import check_permissions, order_of, place_order
-from bot.ui.answers import private_words
+from bot.ordering import order_of, place_order
 from nst_core import presets
 from nst_core.errors import BadParameter, Unavailable
 from nst_core.protocol import RANGES
@@ -43,18 +43,26 @@ async def remix(
         UserError: what is wrong, and what to do.
     """
     bot = interaction.client
-    check_permissions(interaction, private_words(interaction))
+    check_order(interaction)
     parent = await bot.service.get(job_id)
     if parent is None or not parent.content_blob:
         raise Unavailable("job_forgotten")
-    largest_px = bot.settings.style.largest_px
+    check_remix(interaction, parent)
+    largest_px = settings_here(interaction).style.largest_px
     params = _within(change(parent.params, largest_px), largest_px)
 
     async def fetch() -> JobOrder:
         content, styles = await bot.service.content(job_id), await bot.service.styles(job_id)
         if swapped:
             content, styles = _swapped(parent, content, styles)
-        return order_of(interaction, content=content, styles=styles, params=params, parent_id=job_id)
+        return order_of(
+            interaction,
+            content=content,
+            styles=styles,
+            params=params,
+            parent_id=job_id,
+            age_restricted=parent.age_restricted,
+        )
 
     await place_order(interaction, fetch)
 

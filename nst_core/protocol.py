@@ -296,6 +296,11 @@ def write_frame(stream: IO[bytes], frame: bytes) -> None:
     stream.flush()
 
 
+def frame_of(data: bytes) -> bytes:
+    """Return any bytes as `read_frame` reads them from a pipe."""
+    return _LENGTH.pack(len(data)) + data
+
+
 def _build(kind: type[Any], fields: dict[str, Any], blobs: list[bytes]) -> Any:  # noqa: ANN401
     def value(item: object) -> object:
         if isinstance(item, dict) and item.keys() == {"$blob"}:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord import app_commands
 
+from bot.commands.sharing import sharing_commands
 from bot.commands.stylize import stylize_command
 from bot.i18n.translator import CommandTranslator
 from bot.ui.answers import answer_failure
@@ -26,7 +27,8 @@ class GafuuTree(app_commands.CommandTree["GafuuBot"]):
 
     def __init__(self, client: GafuuBot) -> None:
         super().__init__(client)
-        self.add_command(stylize_command())
+        for command in (stylize_command(), *sharing_commands()):
+            self.add_command(command)
 
     async def on_error(
         self, interaction: discord.Interaction[GafuuBot], error: app_commands.AppCommandError, /

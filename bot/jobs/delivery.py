@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.i18n import words_in
+from bot.jobs.disk import DiskFault
 from bot.jobs.model import FINAL_STATES
 from bot.jobs.newest import Newest
 from bot.ui import cards
@@ -136,7 +137,9 @@ class Delivery:
 
     async def _post_result(self, view: JobView, card: Card, words: Words) -> Post:
         message, is_private = await self._send_result(view, card)
-        await self._service.delivered(view.job.id, result_message_id=message.id if message else None)
+        # Only a message in the job's own channel can be linked to from there.
+        message_id = None if message is None or is_private else message.id
+        await self._service.delivered(view.job.id, result_message_id=message_id)
         log.info(
             "result_posted job=%s message=%s private=%s", view.job.id, message and message.id, is_private
         )
@@ -149,24 +152,36 @@ class Delivery:
     async def _send_result(self, view: JobView, card: Card) -> tuple[discord.Message | None, bool]:
         """Send the result to the first place that takes it; return the message, and whether it is private."""
         job = view.job
-        letter = _result_letter(view, words_in(job.public_locale))
-        if message := await send_to_channel(self._channel(job), letter, patience_s=self._patience_s):
+        parent = await self._parent(job)
+        letter = _result_letter(view, parent, words_in(job.public_locale))
+        # As a guest the bot would only collect refusals in the channel, of which Discord allows few.
+        if not job.guest and (
+            message := await send_to_channel(self._channel(job), letter, patience_s=self._patience_s)
+        ):
             return message, False
         if card.interaction is not None:
             message = await send_as_follow_up(card.interaction, letter, patience_s=self._patience_s)
             if message is not None:
                 return message, False
-        private_letter = _result_letter(view, words_in(job.locale))
+        private_letter = _result_letter(view, parent, words_in(job.locale))
         return await send_directly(self._client, private_letter, patience_s=self._patience_s), True
+
+    async def _parent(self, job: JobRecord) -> JobRecord | None:
+        """Return what a job was made from; a result is not kept back because that cannot be read."""
+        try:
+            return await self._service.get(job.parent_id) if job.parent_id else None
+        except DiskFault as fault:
+            log.warning("parent_not_read job=%s error=%s", job.id, fault)
+            return None
 
     def _channel(self, job: JobRecord) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
 
 
-def _result_letter(view: JobView, words: Words) -> Letter:
+def _result_letter(view: JobView, parent: JobRecord | None, words: Words) -> Letter:
     return Letter(
-        whole=cards.result(view, words),
-        light=cards.result(view, words, pastiche_only=True),
+        whole=cards.result(view, words, parent=parent),
+        light=cards.result(view, words, parent=parent, pastiche_only=True),
         nonce=view.job.id,
         addressee_id=view.job.owner_id,
     )

@@ -40,6 +40,16 @@ class JobOrder:
     parent_id: str | None = None
     """The job whose button made this one."""
     max_bytes: int = 10 * 1024 * 1024
+    age_restricted: bool = False
+    """It, or what it was made from, comes from an age-restricted channel."""
+    spoiler: bool = False
+    """Cover its pictures until somebody clicks."""
+    guest: bool = False
+    """The bot is no member of the place where it was ordered: only the command's own token reaches it."""
+    per_person: int | None = None
+    """How many jobs one person may have under way on this server; None: only the bot's own limit."""
+    per_server: int | None = None
+    """How many jobs this server may have under way; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +90,10 @@ class JobRecord:
     """How often it ran out of memory; each time the next attempt is smaller."""
     failure: Failure | None = None
     """In state "failed": why."""
+    age_restricted: bool = False
+    """As ordered; the next two also."""
+    spoiler: bool = False
+    guest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ BAR_CELLS: Final = 12
 MOST_MESSAGE_BYTES: Final = 24 * 2**20
 """Discord refuses a request of 25 MiB, whatever its files are allowed."""
 CARD_BUTTONS: Final[dict[JobState, tuple[str, ...]]] = {"queued": ("cancel",), "running": ("stop", "cancel")}
-RESULT_BUTTONS: Final = (("again", "stronger", "gentler", "larger", "swap"), ("details", "delete"))
+RESULT_BUTTONS: Final = (("again", "stronger", "gentler", "larger", "swap"), ("details", "star", "delete"))
 """In rows: Discord has room for five in each."""
 _UNDER_WAY: Final = 0x2F5D8A
 _DONE: Final = 0x3A7D44
@@ -106,12 +106,15 @@ def kept(view: JobView, words: Words) -> Post:
     return _plain(_about(view.job, words, "card.kept"), color=_ENDED)
 
 
-def result(view: JobView, words: Words, *, pastiche_only: bool = False) -> Post:
+def result(
+    view: JobView, words: Words, *, parent: JobRecord | None = None, pastiche_only: bool = False
+) -> Post:
     """Return the message with the finished picture.
 
     Args:
         view: a job with its pastiche.
         words: the language of the server.
+        parent: the job whose button made this one, if it is known.
         pastiche_only: leave out everything else, for a place that refused the whole.
 
     Returns:
@@ -119,16 +122,16 @@ def result(view: JobView, words: Words, *, pastiche_only: bool = False) -> Post:
     """
     pastiche = _need(view.pastiche)
     label = style_label(view.job, words)
-    pictures = [_pastiche_picture(pastiche, label, words)]
+    pictures = [pastiche_picture(pastiche, label, words)]
     if not pastiche_only:
         pictures = _with_room(_all_pictures(pastiche, label, words), most_bytes=MOST_MESSAGE_BYTES)
     container: ui.Container[Any] = ui.Container(accent_colour=_DONE)
-    container.add_item(ui.TextDisplay(words.say("result.title", mention=_mention(view.job), style=label)))
-    container.add_item(_gallery(pictures))
-    container.add_item(ui.TextDisplay(_parameters(view.job, pastiche, words)))
+    container.add_item(ui.TextDisplay(words.say("result.title", mention=mention_of(view.job), style=label)))
+    container.add_item(gallery(pictures, spoiler=view.job.spoiler))
+    container.add_item(ui.TextDisplay(_parameters(view.job, pastiche, words, parent)))
     for actions in RESULT_BUTTONS:
-        container.add_item(_row(actions, view.job, words))
-    return Post(view=_layout(container), pictures=tuple(pictures))
+        container.add_item(row(actions, view.job, words))
+    return Post(view=layout(container), pictures=tuple(pictures))
 
 
 def style_label(job: JobRecord, words: Words) -> str:
@@ -162,18 +165,18 @@ def compact_losses(losses: Mapping[str, float], words: Words) -> str:
 
 def _under_way(view: JobView, words: Words, *, with_preview: bool) -> Post:
     heading = words.say("card.heading", style=style_label(view.job, words))
-    owner = words.say("card.owner", mention=_mention(view.job))
-    lines = [heading, owner, _standing(view, words), *_progress_lines(view, words)]
+    owner = words.say("card.owner", mention=mention_of(view.job))
+    lines = [heading, owner, standing(view, words), *_progress_lines(view, words)]
     container: ui.Container[Any] = ui.Container(ui.TextDisplay("\n".join(lines)), accent_colour=_UNDER_WAY)
     pictures = _preview(view, words) if with_preview else ()
     if pictures:
-        container.add_item(_gallery(pictures))
+        container.add_item(gallery(pictures, spoiler=view.job.spoiler))
     if actions := CARD_BUTTONS.get(view.job.state):
-        container.add_item(_row(actions, view.job, words))
-    return Post(view=_layout(container), pictures=pictures)
+        container.add_item(row(actions, view.job, words))
+    return Post(view=layout(container), pictures=pictures)
 
 
-def _standing(view: JobView, words: Words) -> str:
+def standing(view: JobView, words: Words) -> str:
     """Return where the job is, and when it will probably be done."""
     parts = [words.say("card.restarted")] if view.retrying else []
     parts.append(_stage(view, words))
@@ -210,22 +213,26 @@ def _preview(view: JobView, words: Words) -> tuple[Picture, ...]:
     return (Picture(name=_PREVIEW_FILE, data=view.preview, alt=alt),)
 
 
-def _row(actions: Iterable[str], job: JobRecord, words: Words) -> ui.ActionRow[Any]:
+def row(actions: Iterable[str], job: JobRecord, words: Words) -> ui.ActionRow[Any]:
+    """Return buttons that act on a job, side by side."""
     return ui.ActionRow(*(JobButton.made(action, job.id, words) for action in actions))
 
 
 def _failure(view: JobView, words: Words) -> str:
     if view.error is None:
         return words.say("answer.fault", id=view.job.id)
-    return words.say("card.refused", mention=_mention(view.job), sentence=words.refuse(view.error))
+    return words.say("card.refused", mention=mention_of(view.job), sentence=words.refuse(view.error))
 
 
 def _all_pictures(pastiche: Pastiche, label: str, words: Words) -> list[Picture]:
-    pictures = [Picture(name="content.jpg", data=pastiche.content_view, alt=words.say("result.content_alt"))]
+    pictures = []
+    if pastiche.content_view:  # it is kept for a shorter time than what was painted
+        alt = words.say("result.content_alt")
+        pictures.append(Picture(name="content.jpg", data=pastiche.content_view, alt=alt))
     alt = words.say("result.style_alt", style=label)
     for number, style_view in enumerate(pastiche.style_views, start=1):
         pictures.append(Picture(name=f"style_{number}.jpg", data=style_view, alt=alt))
-    pictures.append(_pastiche_picture(pastiche, label, words))
+    pictures.append(pastiche_picture(pastiche, label, words))
     if pastiche.curve is not None:
         losses = compact_losses(pastiche.losses, words)
         alt = words.say("result.curve_alt", steps=pastiche.steps, losses=losses)
@@ -233,7 +240,8 @@ def _all_pictures(pastiche: Pastiche, label: str, words: Words) -> list[Picture]
     return pictures
 
 
-def _pastiche_picture(pastiche: Pastiche, label: str, words: Words) -> Picture:
+def pastiche_picture(pastiche: Pastiche, label: str, words: Words) -> Picture:
+    """Return the finished picture, described."""
     ending = {"jpeg": "jpg"}.get(pastiche.image_format, pastiche.image_format)
     alt = words.say("result.pastiche_alt", style=label)
     return Picture(name=f"pastiche.{ending}", data=pastiche.image, alt=alt)
@@ -250,7 +258,8 @@ def _with_room(pictures: list[Picture], *, most_bytes: int) -> list[Picture]:
     return [picture for picture in pictures if picture.name in chosen]
 
 
-def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
+def _parameters(job: JobRecord, pastiche: Pastiche, words: Words, parent: JobRecord | None) -> str:
+    lines = [] if job.parent_id is None else [_descent(job, parent, words)]
     line = words.say(
         "result.parameters",
         mode=words.name("mode_name", job.params.mode),
@@ -260,7 +269,23 @@ def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
         seconds=seconds_text(pastiche.seconds),
         steps=pastiche.steps,
     )
-    return "\n".join([line, words.say("result.stopped_early")] if pastiche.stopped_early else [line])
+    lines.append(line)
+    if pastiche.stopped_early:
+        lines.append(words.say("result.stopped_early"))
+    return "\n".join(lines)
+
+
+def _descent(job: JobRecord, parent: JobRecord | None, words: Words) -> str:
+    """Return the line about the parent, with a link unless it was shown to other people."""
+    if parent is None or parent.result_message_id is None or place_of(parent) != place_of(job):
+        return words.say("result.parent_unseen")
+    link = message_link(parent, parent.result_message_id)
+    return words.say("result.parent", link=link, mention=mention_of(parent))
+
+
+def place_of(job: JobRecord) -> tuple[str, int]:
+    """Return where a job's messages can be seen: its server, or the one private channel."""
+    return ("channel", job.channel_id) if job.guild_id is None else ("guild", job.guild_id)
 
 
 def preset_label(preset_id: str | None, words: Words) -> str:
@@ -275,10 +300,11 @@ def preset_label(preset_id: str | None, words: Words) -> str:
 
 
 def _about(job: JobRecord, words: Words, key: str, **values: object) -> str:
-    return words.say(key, mention=_mention(job), style=style_label(job, words), **values)
+    return words.say(key, mention=mention_of(job), style=style_label(job, words), **values)
 
 
-def _mention(job: JobRecord) -> str:
+def mention_of(job: JobRecord) -> str:
+    """Return what Discord shows as the name of a job's owner."""
     return f"<@{job.owner_id}>"
 
 
@@ -288,20 +314,22 @@ def _compact(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
-def _gallery(pictures: Iterable[Picture]) -> ui.MediaGallery[Any]:
+def gallery(pictures: Iterable[Picture], *, spoiler: bool = False) -> ui.MediaGallery[Any]:
+    """Return files of the same message side by side; with `spoiler` covered until somebody clicks."""
     return ui.MediaGallery(
         *(
-            discord.MediaGalleryItem(f"attachment://{picture.name}", description=picture.alt)
+            discord.MediaGalleryItem(f"attachment://{picture.name}", description=picture.alt, spoiler=spoiler)
             for picture in pictures
         )
     )
 
 
 def _plain(text: str, *, color: int) -> Post:
-    return Post(view=_layout(ui.Container(ui.TextDisplay(text), accent_colour=color)))
+    return Post(view=layout(ui.Container(ui.TextDisplay(text), accent_colour=color)))
 
 
-def _layout(container: ui.Container[Any]) -> ui.LayoutView:
+def layout(container: ui.Container[Any]) -> ui.LayoutView:
+    """Return a message of one container, whose buttons never time out."""
     view = ui.LayoutView(timeout=None)
     view.add_item(container)
     return view

@@ -191,7 +191,7 @@ async def test_forgotten_job(stage: Stage, photo: Upload, language: str) -> None
     """Of a job that is unknown, or whose pictures' time is over, the person learns to send them again."""
     channel, alice = stage.room()
     swept = await old_job(stage, photo, channel)
-    await stage.bot.store.sweep(keep_s=0)
+    await stage.bot.store.sweep(inputs_s=0, results_s=0)
     for job_id in ("unknown", swept):
         message = await put_up(stage, channel, "again", job_id)
         with speaking(language, guild_locale="en-US"):

@@ -441,7 +441,7 @@ async def test_old_pictures_go_and_their_jobs_stay(
     recent = await painted(store, order, image=b"recent image")
     await store.update(recent, state="done")
     age_files(tmp_path)
-    removed = await store.sweep(keep_s=500)
+    removed = await store.sweep(inputs_s=500, results_s=500)
     assert removed == 1  # the old image; all else is also used by the recent job
     assert await store.result(old) is None
     forgotten = await store.get(old)
@@ -456,12 +456,12 @@ async def test_a_picture_whose_row_is_about_to_be_written_is_not_swept(
 ) -> None:
     """Fresh files are left alone, and writing the same bytes again makes an old file fresh."""
     name = await asyncio.to_thread(store._blobs.write, b"photo")
-    assert await store.sweep(keep_s=0) == 0
+    assert await store.sweep(inputs_s=0, results_s=0) == 0
     age_files(tmp_path)
     await asyncio.to_thread(store._blobs.write, b"photo")
-    assert await store.sweep(keep_s=0) == 0
+    assert await store.sweep(inputs_s=0, results_s=0) == 0
     age_files(tmp_path)
-    assert await store.sweep(keep_s=0) == 1
+    assert await store.sweep(inputs_s=0, results_s=0) == 1
     with pytest.raises(BlobGone):
         await store.read_blob(name)
 
