@@ -9,6 +9,8 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot.commands.sharing import sharing_commands
+from bot.commands.stylize import stylize_command
 from bot.i18n import LANGUAGES, Words, language_of, words_in
 from bot.i18n.translator import CommandTranslator, spoken
 from nst_core.errors import SENTENCES, BadImage, BadParameter
@@ -18,7 +20,12 @@ BOT = Path(__file__).parents[2] / "bot"
 ONLY_TRANSLATED = ("error.", "value.")
 """English has these in nst_core/errors.py, or needs no other word for them."""
 LETTERS_OF_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-NO_WORDS = {"card.loss", "list.sentences", "list.comma", "style.preset"}
+NO_WORDS = {"card.loss", "list.sentences", "list.comma", "style.preset", "button.star"}
+NO_WORDS |= {"history.line", "history.option"}
+GROUPS = {"mode", "mode_name", "loss", "permission", "option.stylize", "button", "help", "history_state"}
+GROUPS |= {"setting", "setting_none", "setting_language", "setting_remix", "setting_spoiler"}
+GROUPS |= {"settings_page"}
+"""Texts that are asked for by a word that is put together."""
 POLITE = re.compile(r"(です|ます|ました|でした|ません|ください|ましょうか|ですか？|さい)[。？」）]?$")
 
 
@@ -80,9 +87,11 @@ def test_texts_that_the_code_asks_for_exist(words: Words) -> None:
 def test_no_text_is_left_over() -> None:
     """Every text of the language file is used: by its whole key, or by the part before the last dot."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in BOT.rglob("*.py"))
-    groups = {"mode", "mode_name", "loss", "permission", "option.stylize", "button"}
+    commands = {f"command.{command.name}" for command in (stylize_command(), *sharing_commands())}
     unused = [
-        key for key in shared_texts("en") if f'"{key}"' not in source and key.rpartition(".")[0] not in groups
+        key
+        for key in shared_texts("en")
+        if f'"{key}"' not in source and key.rpartition(".")[0] not in GROUPS | commands
     ]
     assert unused == []
 
@@ -91,7 +100,8 @@ def test_texts_fit_into_discord(words: Words) -> None:
     """Descriptions and choices have at most 100 characters, labels of buttons 80, sentences 2000."""
     for key, text in words.texts.items():
         most = 100 if key.startswith(("command.", "option.", "mode.")) else 2000
-        most = 80 if key.startswith("button.") else most
+        most = 80 if key.startswith(("button.", "pages.", "settings_page.", "queue.refresh")) else most
+        most = 100 if key.startswith("setting_") else most  # options and what stands in their place
         assert 0 < len(text) <= most or key == "list.sentences", key
 
 

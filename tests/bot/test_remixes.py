@@ -95,7 +95,8 @@ async def test_again_by_somebody_else(stage: Stage, photo: Upload) -> None:
     assert press.response is not None
     assert not press.response.ephemeral
     second = await next_result(channel, first)
-    assert [user.id for user in second.mentions] == [bob.id]
+    assert stage.pinged(second) == {bob.id}
+    assert f"From [this picture]({first.jump_url}) of <@{alice.id}>" in text(second)
     assert list(gallery(second)) == WHOLE
     await shows(press, second.jump_url)
     old, new = await job_behind(stage, first), await job_behind(stage, second)
