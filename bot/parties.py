@@ -117,10 +117,11 @@ class PartyHost:
         party = await parties.change(party.thread_id, **ends)
         whole, light = (partycards.ballot(party, entries, each, words) for each in (sheet, None))
         message = await self._post(party, "v", whole, light)
+        message_id = message.id if message else None
+        party = await parties.change(party.thread_id, state="voting", vote_message_id=message_id)
         if message is not None:
             await _offer_votes(message, len(entries))
-        message_id = message.id if message else None
-        return await parties.change(party.thread_id, state="voting", vote_message_id=message_id)
+        return party
 
     async def _announce(self, party: Party) -> None:
         words = words_in(party.language)
