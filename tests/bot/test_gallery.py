@@ -177,9 +177,7 @@ async def test_gallery_pages(stage: Stage, photo: Upload, language: str) -> None
         for _ in range(3):
             seen.append(next(link for link in links if words.say("gallery.where", link=link) in text(page)))
             assert list(gallery(page)) == ["pastiche.png"]
-            following = next(
-                piece for piece in pieces(page) if piece.get("label") == words.say("pages.next")
-            )
+            following = next(piece for piece in pieces(page) if piece.get("label") == words.say("pages.next"))
             if not following["disabled"]:
                 await carol.click(page, custom_id=following["custom_id"])
     assert seen == links[::-1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from staging.seen import buttons, gallery, refusal, shows, text, told
+from staging.seen import buttons, gallery, refusal, shows, text
 from staging.stage import new_bot, opened, speaking
 
 from bot.i18n import words_in

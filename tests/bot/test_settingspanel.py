@@ -274,7 +274,9 @@ async def test_unreadable_choices_count_as_none(tmp_path: Path, caplog: pytest.L
     """A row that makes no sense neither stops the bot nor hides other servers."""
     async with opened(new_bot(tmp_path, small=True)) as stage:
         async with stage.bot.store.writing("spoil it") as db:
-            await db.execute("INSERT INTO servers VALUES (1, '{\"strength\": 1000}'), (2, '{\"strength\": 7}')")
+            await db.execute(
+                "INSERT INTO servers VALUES (1, '{\"strength\": 1000}'), (2, '{\"strength\": 7}')"
+            )
         await stage.restart(new_bot(tmp_path, small=True))
         assert stage.bot.servers.of(1) == ServerSettings()
         assert stage.bot.servers.of(2).strength == 7

@@ -466,6 +466,21 @@ async def test_a_picture_whose_row_is_about_to_be_written_is_not_swept(
         await store.read_blob(name)
 
 
+async def test_a_file_of_the_first_version(open_store: Open, tmp_path: Path, order: Order) -> None:
+    """Its jobs are there after the migrations, and nothing that was not known then is claimed of them."""
+    job = dataclasses.replace(schema.new_record("0job", order(), ("content", "style"), 7.0), content_blob="")
+    job = dataclasses.replace(job, style_blobs=())
+    row = schema.row_of(job)
+    with closing(sqlite3.connect(tmp_path / "gafuu.sqlite3")) as db, db:
+        db.executescript(schema.MIGRATIONS[0])
+        known = [name for _, name, *_ in db.execute("PRAGMA table_info(jobs)") if name in row]
+        marks = ", ".join(f":{name}" for name in known)
+        db.execute(f"INSERT INTO jobs ({', '.join(known)}) VALUES ({marks})", row)  # noqa: S608 - our own names
+        db.execute("PRAGMA user_version = 1")
+    assert len(known) < len(row)
+    assert await (await open_store(tmp_path)).get(job.id) == job
+
+
 async def test_leftovers_of_an_interrupted_write_are_removed(open_store: Open, tmp_path: Path) -> None:
     """What stands half written under a temporary name is thrown away at the next start."""
     incoming = tmp_path / "blobs" / "incoming"
