@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simcord import actors
 
 from bot.client import create_bot
-from bot.config import DiscordSection, LimitsSection, Settings, StoreSection, WorkersSection
+from bot.config import LimitsSection, Settings, StoreSection, WorkersSection
 from bot.pool.local import LocalPool
 from bot.rehearsal import realtime
 
@@ -47,7 +47,18 @@ IN_A_CHANNEL: Final = 10
 LOOK_EVERY_S: Final = 0.002
 ROUND_WITHIN_S: Final = 300.0
 QUIET_S: Final = 1.0
-MIX: Final = ("stylize", "Again", "stylize", "Details", "stylize", "queue", "stylize", "Stronger", "history", "help")
+MIX: Final = (
+    "stylize",
+    "Again",
+    "stylize",
+    "Details",
+    "stylize",
+    "queue",
+    "stylize",
+    "Stronger",
+    "history",
+    "help",
+)
 """What people do from the second round on, one after another; in the first all type /stylize."""
 PROMISED_S: Final = 3.0
 """Discord's own limit for a first answer."""
@@ -184,7 +195,6 @@ async def measure(people: int, rounds: int) -> dict[str, Any]:
             store=StoreSection(path=folder),
             limits=LimitsSection(queue=10 * people),
             workers=WorkersSection(devices="cpu", drain_s=0),
-            discord=DiscordSection(edit_every_s=1),
         )
         pool = LocalPool("cpu", command=lambda _device: (sys.executable, str(WORKER)))
         env, ear = CrowdedEnv(create_bot(settings, pool=pool)), Ear()

@@ -121,7 +121,7 @@ class Delivery:
             words = words_in(view.job.public_locale)
             refusal = await card.show(cards.card(view, words, with_preview=with_preview))
             with_preview = with_preview and refusal != "too_large"
-            await newest.pause(self._edit_every_s)
+            await newest.pause(self._edit_every_s * slowness(view))
 
     async def _conclude(self, view: JobView, card: Card) -> Post | None:
         """Tell how the job ended; return what its card shall show from now on, None if it is gone."""
@@ -176,6 +176,16 @@ class Delivery:
 
     def _channel(self, job: JobRecord) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+
+
+def slowness(view: JobView) -> float:
+    """Return how many times longer than usual a card may stay as it is, 1 to 5.
+
+    In a long queue every place changes with every picture, and Discord allows only so many edits; who is
+    last can wait for theirs. A job's start and end are shown on time all the same: before its start it is
+    among the first.
+    """
+    return min(5.0, 1.0 + (view.position or 0) // 10)
 
 
 def _result_letter(view: JobView, parent: JobRecord | None, words: Words) -> Letter:

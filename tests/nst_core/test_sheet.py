@@ -58,11 +58,8 @@ def test_pictures_are_whole_and_in_reading_order() -> None:
 def test_letters_differ() -> None:
     """Each picture has its letter on its upper left corner, and no two are alike."""
     sheet = drawn(draw_sheet([picture("white", (480, 480))] * 4))
-    tags = [
-        sheet.crop((GAP_PX + x * STEP_PX, GAP_PX + y * STEP_PX, GAP_PX + x * STEP_PX + TAG_PX, GAP_PX + y * STEP_PX + TAG_PX))
-        for y in (0, 1)
-        for x in (0, 1)
-    ]  # fmt: skip
+    corners = [(GAP_PX + x * STEP_PX, GAP_PX + y * STEP_PX) for y in (0, 1) for x in (0, 1)]
+    tags = [sheet.crop((left, top, left + TAG_PX, top + TAG_PX)) for left, top in corners]
     for number, tag in enumerate(tags):
         assert min(tag.convert("L").getextrema()) < 100
         for other in tags[:number]:
