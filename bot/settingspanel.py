@@ -32,6 +32,7 @@ PAGES: Final = (
     ("channels", "roles", "per_person", "per_server"),
     ("gallery_channel", "language", "remix", "spoiler"),
 )
+FIRST_NUMBER: Final = 101
 USUAL: Final = "usual"
 """Choice of an option that leaves a setting to the bot."""
 SIZES_PX: Final = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
@@ -136,11 +137,14 @@ def panel(interaction: Interaction, page: int) -> ui.LayoutView:
 
 def _list(interaction: Interaction, key: str, server: ServerSettings, words: Words) -> ui.Item[Any]:
     custom_id = f"gafuu-set:{key}"
+    # Of each list one of its own: a list that takes the place and number of another one keeps its choice.
+    number = FIRST_NUMBER + [each for keys in PAGES for each in keys].index(key)
     kind = discord.SelectDefaultValueType
     if key in {"channels", "gallery_channel"}:
         several = key == "channels"
         now = server.channels if several else tuple(filter(None, (server.gallery_channel,)))
         return ui.ChannelSelect(
+            id=number,
             custom_id=custom_id,
             channel_types=PLACES if several else WALLS,
             placeholder=words.texts[f"setting_none.{key}"],
@@ -150,6 +154,7 @@ def _list(interaction: Interaction, key: str, server: ServerSettings, words: Wor
         )
     if key == "roles":
         return ui.RoleSelect(
+            id=number,
             custom_id=custom_id,
             placeholder=words.texts["setting_none.roles"],
             min_values=0,
@@ -162,7 +167,7 @@ def _list(interaction: Interaction, key: str, server: ServerSettings, words: Wor
         discord.SelectOption(label=label, value=value, default=value == chosen)
         for value, label in _options(interaction, key, words)
     ]
-    return ui.Select(custom_id=custom_id, options=options)
+    return ui.Select(id=number, custom_id=custom_id, options=options)
 
 
 def _options(interaction: Interaction, key: str, words: Words) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from nst_core.protocol import read_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 CELL_PX: Final = 480
 GAP_PX: Final = 16
@@ -35,7 +35,8 @@ def draw_sheet(pictures: Sequence[bytes]) -> bytes:
         pictures: encoded; 1 to 26.
 
     Returns:
-        A JPEG; at most 5 columns of 480 pixels and so at most 2496 pixels wide.
+        A JPEG; at most 5 columns of 480 pixels and so at most 2496 pixels wide. A row is as high as its
+        highest picture.
 
     Raises:
         ValueError: none, or more than there are letters.
@@ -43,29 +44,40 @@ def draw_sheet(pictures: Sequence[bytes]) -> bytes:
     """
     if not 1 <= len(pictures) <= len(string.ascii_uppercase):
         raise ValueError(f"a sheet of {len(pictures)} pictures")
-    columns = min(MOST_COLUMNS, math.ceil(math.sqrt(len(pictures))))
-    rows = math.ceil(len(pictures) / columns)
-    step = CELL_PX + GAP_PX
-    sheet = Image.new("RGB", (columns * step + GAP_PX, rows * step + GAP_PX), PAPER)
-    for number, (letter, picture) in enumerate(zip(string.ascii_uppercase, pictures, strict=False)):
-        row, column = divmod(number, columns)
-        _paste(sheet, picture, letter, (GAP_PX + column * step, GAP_PX + row * step))
+    images = [_fitted(picture) for picture in pictures]
+    columns = min(MOST_COLUMNS, math.ceil(math.sqrt(len(images))))
+    rows = [images[start : start + columns] for start in range(0, len(images), columns)]
+    height_px = sum(_height_px(row) + GAP_PX for row in rows) + GAP_PX
+    sheet = Image.new("RGB", (columns * (CELL_PX + GAP_PX) + GAP_PX, height_px), PAPER)
+    letters, top_px = iter(string.ascii_uppercase), GAP_PX
+    for row in rows:
+        _hang(sheet, row, letters, top_px)
+        top_px += _height_px(row) + GAP_PX
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
 
 
-def _paste(sheet: Image.Image, picture: bytes, letter: str, corner: tuple[int, int]) -> None:
-    """Put one picture into the middle of its cell, and its letter onto its corner."""
+def _fitted(picture: bytes) -> Image.Image:
+    """Return a picture as large as its cell lets it be."""
     with Image.open(io.BytesIO(picture)) as opened:
-        image = ImageOps.contain(opened.convert("RGB"), (CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
-    left = corner[0] + (CELL_PX - image.width) // 2
-    top = corner[1] + (CELL_PX - image.height) // 2
-    sheet.paste(image, (left, top))
-    draw = ImageDraw.Draw(sheet)
-    draw.rectangle((left, top, left + TAG_PX, top + TAG_PX), fill=PAPER)
-    middle = (left + TAG_PX / 2, top + TAG_PX / 2)
-    draw.text(middle, letter, fill=INK, font=ImageFont.load_default(TAG_PX * 0.7), anchor="mm")
+        return ImageOps.contain(opened.convert("RGB"), (CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
+
+
+def _height_px(row: Sequence[Image.Image]) -> int:
+    return max(image.height for image in row)
+
+
+def _hang(sheet: Image.Image, row: Sequence[Image.Image], letters: Iterator[str], top_px: int) -> None:
+    """Put the pictures of a row into the middles of their cells, each with its letter on its corner."""
+    draw, height_px = ImageDraw.Draw(sheet), _height_px(row)
+    font = ImageFont.load_default(TAG_PX * 0.7)
+    for column, image in enumerate(row):
+        left = GAP_PX + column * (CELL_PX + GAP_PX) + (CELL_PX - image.width) // 2
+        top = top_px + (height_px - image.height) // 2
+        sheet.paste(image, (left, top))
+        draw.rectangle((left, top, left + TAG_PX, top + TAG_PX), fill=PAPER)
+        draw.text((left + TAG_PX / 2, top + TAG_PX / 2), next(letters), fill=INK, font=font, anchor="mm")
 
 
 def main() -> int:

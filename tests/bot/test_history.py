@@ -69,12 +69,12 @@ async def test_pages(stage: Stage, photo: Upload) -> None:
     page = await told(await alice.slash(channel, "history"))
     assert "page 1 of 2" in text(page)
     assert "8. " in text(page)
-    await alice.click(page, label="Next ▶")
+    await alice.click(page, label="Next ›")
     assert "page 2 of 2" in text(page)
     assert "10. " in text(page)
     disabled = {piece["label"]: piece.get("disabled", False) for piece in pieces(page) if piece["type"] == 2}
-    assert disabled == {"◀ Back": False, "Next ▶": True}
-    await alice.click(page, label="◀ Back")
+    assert disabled == {"‹ Back": False, "Next ›": True}
+    await alice.click(page, label="‹ Back")
     assert "page 1 of 2" in text(page)
 
 

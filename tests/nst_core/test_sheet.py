@@ -38,8 +38,8 @@ def near(one: object, other: tuple[int, ...]) -> bool:
     ("number", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (3, 2, 2), (5, 3, 2), (10, 4, 3), (20, 5, 4)]
 )
 def test_grid(number: int, columns: int, rows: int) -> None:
-    """As square as it can be, never more than five in a row."""
-    sheet = drawn(draw_sheet([picture("red")] * number))
+    """As many rows as columns as far as can be, never more than five in a row."""
+    sheet = drawn(draw_sheet([picture("red", (50, 50))] * number))
     assert sheet.size == (columns * STEP_PX + GAP_PX, rows * STEP_PX + GAP_PX)
 
 
@@ -53,6 +53,13 @@ def test_pictures_are_whole_and_in_reading_order() -> None:
     assert near(sheet.getpixel((GAP_PX + 4, middle_px)), (255, 0, 0))
     assert near(sheet.getpixel((middle_px, GAP_PX + 4)), PAPER)
     assert near(sheet.getpixel((STEP_PX + GAP_PX + 4, middle_px)), PAPER)
+
+
+def test_rows_are_as_high_as_their_pictures() -> None:
+    """Wide pictures among themselves leave no empty paper above and below."""
+    wide, square = picture("red", (60, 40)), picture("red", (50, 50))
+    assert drawn(draw_sheet([wide, wide])).height == 320 + 2 * GAP_PX
+    assert drawn(draw_sheet([wide, wide, wide, square])).height == 320 + 480 + 3 * GAP_PX
 
 
 def test_letters_differ() -> None:
@@ -78,6 +85,6 @@ def test_as_a_program() -> None:
     frames = b"".join(map(frame_of, [picture("red"), picture("blue")]))
     command = [sys.executable, "-m", "nst_core.sheet"]
     done = subprocess.run(command, input=frames, capture_output=True, check=True, timeout=60)
-    assert drawn(done.stdout).size == (2 * STEP_PX + GAP_PX, STEP_PX + GAP_PX)
+    assert drawn(done.stdout).size == (2 * STEP_PX + GAP_PX, 320 + 2 * GAP_PX)
     loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, check=True, timeout=60)
     assert loaded.stdout.strip() == b"False"
