@@ -235,8 +235,7 @@ def _credited(
     container.add_item(ui.TextDisplay(words.say("gallery.credit", style=label, mention=mention, stars=stars)))
     if pictures:
         container.add_item(cards.gallery(pictures, spoiler=covered))
-    if job.result_message_id is not None:
-        link = cards.message_link(job, job.result_message_id)
+    if link := cards.result_link(job):
         container.add_item(ui.TextDisplay(words.say("gallery.origin", link=link)))
     return container
 

@@ -111,8 +111,8 @@ def _line(number: int, job: JobRecord, words: Words) -> str:
 
 
 def _standing(job: JobRecord, words: Words) -> str:
-    if job.state == "done" and job.result_message_id is not None:
-        return words.say("history.link", link=cards.message_link(job, job.result_message_id))
+    if job.state == "done" and (link := cards.result_link(job)):
+        return words.say("history.link", link=link)
     if job.state in {"queued", "running", "delivering"} and job.card_message_id is not None:
         return words.say("history.under_way", link=cards.message_link(job, job.card_message_id))
     return words.name("history_state", job.state)

@@ -15,7 +15,7 @@ from bot.jobs.disk import DiskFault
 from bot.jobs.tasks import TaskSet
 from bot.sheets import draw_sheet
 from bot.ui import partycards
-from bot.ui.cards import MOST_MESSAGE_BYTES, Picture, Post, pastiche_picture, style_label
+from bot.ui.cards import MOST_MESSAGE_BYTES, Picture, Post, pastiche_picture, result_link, style_label
 from bot.ui.partycards import MOST_ENTRIES, VOTES
 from bot.ui.posting import Letter, send_to_channel
 
@@ -188,7 +188,7 @@ def entries_of(party: Party, jobs: Sequence[JobRecord]) -> list[JobRecord]:
     last = {
         job.owner_id: job
         for job in jobs
-        if job.state == "done" and job.presets == (party.preset,) and job.result_message_id is not None
+        if job.state == "done" and job.presets == (party.preset,) and result_link(job)
     }
     return sorted(last.values(), key=lambda job: job.id)[:MOST_ENTRIES]
 

@@ -277,10 +277,17 @@ def _parameters(job: JobRecord, pastiche: Pastiche, words: Words, parent: JobRec
 
 def _descent(job: JobRecord, parent: JobRecord | None, words: Words) -> str:
     """Return the line about the parent, with a link unless it was shown to other people."""
-    if parent is None or parent.result_message_id is None or place_of(parent) != place_of(job):
+    link = result_link(parent) if parent and place_of(parent) == place_of(job) else None
+    if parent is None or link is None:
         return words.say("result.parent_unseen")
-    link = message_link(parent, parent.result_message_id)
     return words.say("result.parent", link=link, mention=mention_of(parent))
+
+
+def result_link(job: JobRecord) -> str | None:
+    """Return the address of a job's result, or None if there is none that others could open."""
+    if job.private or job.result_message_id is None:
+        return None
+    return message_link(job, job.result_message_id)
 
 
 def place_of(job: JobRecord) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.ui.cards import message_link, place_of, preset_label, seconds_text, style_label
+from bot.ui.cards import place_of, preset_label, result_link, seconds_text, style_label
 from nst_core import presets
 
 if TYPE_CHECKING:
@@ -60,6 +60,5 @@ def _licence(preset_id: str | None, words: Words) -> str:
 
 def _descent(job: JobRecord, parent: JobRecord | None, words: Words) -> str:
     """Return the line about the parent, with a link unless it was posted in another place."""
-    if parent is None or parent.result_message_id is None or place_of(parent) != place_of(job):
-        return words.say("details.parent_unseen")
-    return words.say("details.parent", link=message_link(parent, parent.result_message_id))
+    link = result_link(parent) if parent and place_of(parent) == place_of(job) else None
+    return words.say("details.parent", link=link) if link else words.say("details.parent_unseen")

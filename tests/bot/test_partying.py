@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import time
 from typing import TYPE_CHECKING
@@ -253,6 +254,7 @@ def test_entries() -> None:
         thread_id=1, guild_id=1, channel_id=1, host_id=1, preset="scream", language="en", ends_at=0, vote_s=1
     )
     jobs = [job(number, owner_id=number % 25) for number in range(50)]
+    jobs.append(dataclasses.replace(job(60, owner_id=0), private=True))  # only its owner can see it
     jobs += [job(50, owner_id=49, presets=("kiss",)), job(51, owner_id=0, state="failed")]
     entries = entries_of(party, jobs)
     assert [each.id for each in entries] == [f"{number:02}" for number in range(25, 25 + MOST_ENTRIES)]
