@@ -32,7 +32,7 @@ MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 
 Mode = Literal["draft", "classic", "best"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
-AVAILABLE_MODES: Final[tuple[str, ...]] = ("classic", "best")
+AVAILABLE_MODES: Final[tuple[str, ...]] = ("draft", "classic", "best")
 """What `nst_core.transfer` can paint today."""
 RANGES: Final[dict[str, tuple[int, int]]] = {
     "strength": (0, 100),

@@ -252,7 +252,7 @@ def _with_room(pictures: list[Picture], *, most_bytes: int) -> list[Picture]:
 
 def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
     line = words.say(
-        "result.parameters",
+        "result.parameters" if pastiche.steps > 1 else "result.parameters_one_step",
         mode=words.name("mode_name", job.params.mode),
         strength=job.params.strength,
         width_px=pastiche.width_px,

@@ -92,7 +92,10 @@ def _add_stylize(commands: argparse._SubParsersAction[Parser]) -> Parser:
         help="where the painting goes: .png, .jpg or .webp",
     )
     command.add_argument("--like", metavar="PAINTED", type=Path, help="repeat the settings of that painting")
-    command.add_argument("--mode", help=f"{' or '.join(AVAILABLE_MODES)} (default: {StyleParams().mode})")
+    command.add_argument(
+        "--mode",
+        help=f"{', '.join(AVAILABLE_MODES[:-1])} or {AVAILABLE_MODES[-1]} (default: {StyleParams().mode})",
+    )
     _add_number(command, "strength", "strength", "nearly the photo … nearly texture")
     _add_number(command, "brush", "brush", "size of the strokes in per cent: 200 is twice as large")
     _add_number(command, "size", "long_side_px", "long side of the painting in pixels")

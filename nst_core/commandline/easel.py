@@ -13,7 +13,7 @@ from nst_core import presets
 from nst_core.commandline.answers import DONE, INTERRUPTED, Answer, MistakeError
 from nst_core.commandline.files import FORMATS, write_all
 from nst_core.commandline.manner import Manner, recall
-from nst_core.commandline.stylize import check_mode
+from nst_core.commandline.stylize import check_curve
 from nst_core.curve import plot_curve
 from nst_core.errors import Fault
 from nst_core.features import load_extractor, pick_device
@@ -59,7 +59,7 @@ def paint(order: Order, bar: Bar) -> Answer:
 def _commission(order: Order, bar: Bar) -> Commission:
     liked = _liked(order.like)
     params = StyleParams(**{**_params_in(liked), **order.given})
-    check_mode(params.mode)
+    check_curve(params.mode, order.curve)
     manners = order.manners or _manners_in(liked, order.like)
     device = pick_device(order.device)
     content = read_picture(order.content, role="content")

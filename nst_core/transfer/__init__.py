@@ -10,13 +10,16 @@ from nst_core.features import load_extractor
 from nst_core.protocol import AVAILABLE_MODES, StyleParams
 from nst_core.transfer.best import paint_best
 from nst_core.transfer.classic import paint_classic
+from nst_core.transfer.draft import paint_draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import torch
     from torch import Tensor
 
     from nst_core.features import FeatureExtractor
+    from nst_core.transfer.walk import Walk
 
 __all__ = ["AVAILABLE_MODES", "Step", "StyleParams", "stylize"]
 
@@ -29,7 +32,7 @@ class Step:
     """1 … `total`."""
     total: int
     losses: dict[str, float]
-    """Each term as it enters the sum, and "total"."""
+    """Each term as it enters the sum, and "total"; empty where nothing is minimised (draft)."""
     pastiche: Tensor
     """The picture so far, (1, 3, H, W) float32 sRGB in [0, 1], at this step's scale."""
     scale_px: int
@@ -49,24 +52,20 @@ def stylize(
         content: (1, 3, H, W) float32 sRGB in [0, 1], of any size.
         styles: style images of the same kind, each with its share; only ratios count.
         params: what the person chose; the last step's pastiche has this long side.
-        extractor: on the device to paint on; by default the bundled one on the CPU.
+        extractor: on the device to paint on; by default the bundled one on the CPU. Draft asks it only
+            for its device, and without it stays where the content is.
 
     Yields:
-        One `Step` per step of the optimisation. Stop iterating at any time: what was yielded last
-        is a whole picture.
+        One `Step` per step of the optimisation; draft makes a single one. Stop iterating at any time:
+        what was yielded last is a whole picture.
 
     Raises:
-        BadParameter: no style, or a mode that is not available.
+        BadParameter: no style.
+        Unavailable: a network's weights are damaged.
     """
     if not styles:
         raise BadParameter("style_missing")
-    if params.mode not in AVAILABLE_MODES:
-        raise BadParameter("not_a_choice", name="mode", value=params.mode, choices=", ".join(AVAILABLE_MODES))
-    extractor = extractor or load_extractor()
-    device = extractor.mean.device
-    images = [(style.to(device), share) for style, share in styles]
-    paint = paint_best if params.mode == "best" else paint_classic
-    total, walk = paint(content.to(device), images, params, extractor=extractor)
+    total, walk = _walk(content, styles, params, extractor)
     for index, (scale, picture, losses) in enumerate(walk, start=1):
         yield Step(
             index=index,
@@ -75,3 +74,23 @@ def stylize(
             pastiche=picture,
             scale_px=scale.long_side_px,
         )
+
+
+def _walk(
+    content: Tensor,
+    styles: Sequence[tuple[Tensor, float]],
+    params: StyleParams,
+    extractor: FeatureExtractor | None,
+) -> tuple[int, Walk]:
+    """Return how many steps there will be, and those steps."""
+    if params.mode == "draft":
+        device = extractor.mean.device if extractor else content.device
+        return paint_draft(content.to(device), _on(device, styles), params)
+    extractor = extractor or load_extractor()
+    device = extractor.mean.device
+    paint = paint_best if params.mode == "best" else paint_classic
+    return paint(content.to(device), _on(device, styles), params, extractor=extractor)
+
+
+def _on(device: torch.device, styles: Sequence[tuple[Tensor, float]]) -> list[tuple[Tensor, float]]:
+    return [(style.to(device), share) for style, share in styles]

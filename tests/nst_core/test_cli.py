@@ -203,7 +203,7 @@ def test_a_bad_style_picture_is_refused(
         (["--size", "63"], "size is 63: choose a whole number from 64 to 4096."),
         (["--size", "99999"], "size is 99999: choose a whole number from 64 to 4096."),
         (["--seed", "-1"], "seed is -1"),
-        (["--mode", "draft"], "The mode “draft” is not available yet: choose classic or best for now."),
+        (["--mode", "draft", "--curve", "curve.png"], "A draft is painted in one step and has no loss curve"),
         (["--mode", "cubist"], "mode is “cubist”: choose one of draft, classic, best."),
         (["--extractor", "resnet"], "extractor is “resnet”: choose one of vgg16, vgg19."),
         (["--device", "cuda:77"], "device is “cuda:77”: choose one of auto, "),
@@ -316,7 +316,7 @@ def test_a_download_without_a_network_is_refused(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"mode": "draft", "styles": [{"preset": "scream"}]}, "The mode “draft” is not available yet"),
+        ({"mode": "cubist", "styles": [{"preset": "scream"}]}, "mode is “cubist”: choose one of draft, "),
         ({"strength": "x\x1b[31m\n", "styles": [{"preset": "scream"}]}, "strength is x [31m : choose"),
         ({"strength": True, "styles": [{"preset": "scream"}]}, "strength is True: choose"),
         ({"styles": [{"preset": "lost_painting"}]}, "There is no painting called “lost_painting”."),
@@ -367,7 +367,7 @@ def test_lists_help_and_mistakes_come_without_torch(tmp_path: Path) -> None:
         order(tmp_path / "out.png", "--strength", 101),
         order(tmp_path / "out.png", style="stary_night"),
         order(tmp_path / "missing" / "out.png"),
-        order(tmp_path / "out.png", "--mode", "draft"),
+        order(tmp_path / "out.png", "--mode", "draft", "--curve", tmp_path / "curve.png"),
     ]
     code = (
         "import sys; from nst_core.__main__ import main\n"

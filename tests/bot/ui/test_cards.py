@@ -117,6 +117,20 @@ async def test_queued_card_tells_place_and_time() -> None:
     assert gallery(post) == []
 
 
+async def test_a_result_in_one_step_counts_no_steps(words: Words) -> None:
+    """A draft has neither a curve nor anything to count."""
+    draft = replace(PASTICHE, steps=1, curve=None, losses={}, seconds=0.62)
+    post = cards.result(replace(PAINTED, pastiche=draft), words)
+    last = text(post).splitlines()[-1]
+    assert last.startswith("-# ")
+    assert last.endswith({"en": "512×384 px · 0.6 s", "ja": "512×384 px · 0.6 秒"}[words.language])
+    assert [address for address, _ in gallery(post)] == [
+        "attachment://content.jpg",
+        "attachment://style_1.jpg",
+        "attachment://pastiche.jpg",
+    ]
+
+
 async def test_first_in_the_queue_is_next() -> None:
     """Nobody is "number 1 in the queue" while somebody else is being painted: they are next."""
     assert "Next in the queue." in text(cards.card(JobView(job=JOB, position=1), EN))
