@@ -138,13 +138,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A step is done."""
+    """A step is done, or, before the first one, a first impression is there."""
 
     job_id: str
     attempt: int
     step: int
-    """1 … `steps`."""
+    """0 for the first impression, then 1 … `steps`."""
     steps: int
+    """0 while it is not known."""
     losses: dict[str, float]
     preview: bytes | None = None
     """Now and then the picture so far, a small JPEG."""

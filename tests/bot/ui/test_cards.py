@@ -171,6 +171,18 @@ async def test_second_attempt_says_that_it_started_again() -> None:
     assert "started again. Painting…" in text(cards.card(replace(RUNNING, retrying=True), EN))
 
 
+async def test_the_first_impression_is_called_a_draft() -> None:
+    """Before the first step there is a preview already: no bar, no losses, and nothing says “step 0”."""
+    view = replace(RUNNING, step=0, steps=0, losses={})
+    post = cards.card(view, EN)
+    assert text(post).splitlines()[2:] == [
+        "A quick draft first; the painting itself begins now. Done <t:1800000060:R>."
+    ]
+    assert gallery(post) == [("attachment://preview.jpg", "A quick draft, while the painting itself begins")]
+    assert button_ids(post) == ["gafuu:stop:01job", "gafuu:cancel:01job"]
+    assert "まずは下描きです。" in text(cards.card(view, JA))
+
+
 async def test_preview_can_be_left_out() -> None:
     """Where Discord finds the card too large, it goes on without a picture."""
     post = cards.card(RUNNING, EN, with_preview=False)
