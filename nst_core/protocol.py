@@ -62,7 +62,7 @@ class StyleParams:
     brush: int = 100
     """Per cent: 200 gives strokes twice as large."""
     keep_colors: bool = False
-    """Keep the photo's colours and take only the painting's strokes."""
+    """Keep the photo's colours and take only the painting's light, shade and strokes, in any mode."""
     long_side_px: int = 512
     """The pastiche's longer side."""
     seed: int = 0

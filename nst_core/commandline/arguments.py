@@ -98,6 +98,11 @@ def _add_stylize(commands: argparse._SubParsersAction[Parser]) -> Parser:
     )
     _add_number(command, "strength", "strength", "nearly the photo … nearly texture")
     _add_number(command, "brush", "brush", "size of the strokes in per cent: 200 is twice as large")
+    command.add_argument(
+        "--keep-colors",
+        action=argparse.BooleanOptionalAction,
+        help="keep the photo's colours and take only the strokes; --no-keep-colors undoes it after --like",
+    )
     _add_number(command, "size", "long_side_px", "long side of the painting in pixels")
     _add_number(command, "seed", "seed", "same inputs, settings, seed and machine: the same picture")
     command.add_argument(

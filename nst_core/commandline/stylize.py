@@ -62,7 +62,7 @@ def check_curve(mode: str, curve: Path | None) -> None:
 
 
 def _order(arguments: argparse.Namespace) -> Order:
-    fields = ("mode", "strength", "brush", "long_side_px", "seed")
+    fields = ("mode", "strength", "brush", "keep_colors", "long_side_px", "seed")
     given = {name: value for name in fields if (value := getattr(arguments, name)) is not None}
     StyleParams(**given)
     check_curve(given.get("mode", ""), arguments.curve)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nst_core.color import match_color
 from nst_core.errors import BadParameter
 from nst_core.features import load_extractor
 from nst_core.protocol import AVAILABLE_MODES, StyleParams
 from nst_core.transfer.best import paint_best
 from nst_core.transfer.classic import paint_classic
 from nst_core.transfer.draft import paint_draft
+from nst_core.transfer.finish import Finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import torch
     from torch import Tensor
 
     from nst_core.features import FeatureExtractor
@@ -65,13 +66,21 @@ def stylize(
     """
     if not styles:
         raise BadParameter("style_missing")
-    total, walk = _walk(content, styles, params, extractor)
+    if extractor is None and params.mode != "draft":
+        extractor = load_extractor()
+    device = extractor.mean.device if extractor else content.device
+    content, images = content.to(device), [(style.to(device), share) for style, share in styles]
+    if params.keep_colors:
+        # Gatys et al. 2017: a painting in the photo's colours asks for no light that the photo lacks.
+        images = [(match_color(style, content), share) for style, share in images]
+    total, walk = _walk(content, images, params, extractor)
+    finish = Finish(content, keep_colors=params.keep_colors)
     for index, (scale, picture, losses) in enumerate(walk, start=1):
         yield Step(
             index=index,
             total=total,
             losses={name: loss.item() for name, loss in losses.items()},
-            pastiche=picture,
+            pastiche=finish(picture),
             scale_px=scale.long_side_px,
         )
 
@@ -82,15 +91,8 @@ def _walk(
     params: StyleParams,
     extractor: FeatureExtractor | None,
 ) -> tuple[int, Walk]:
-    """Return how many steps there will be, and those steps."""
-    if params.mode == "draft":
-        device = extractor.mean.device if extractor else content.device
-        return paint_draft(content.to(device), _on(device, styles), params)
-    extractor = extractor or load_extractor()
-    device = extractor.mean.device
+    """Return how many steps there will be, and those steps; without an extractor only a draft is made."""
+    if extractor is None or params.mode == "draft":
+        return paint_draft(content, styles, params)
     paint = paint_best if params.mode == "best" else paint_classic
-    return paint(content.to(device), _on(device, styles), params, extractor=extractor)
-
-
-def _on(device: torch.device, styles: Sequence[tuple[Tensor, float]]) -> list[tuple[Tensor, float]]:
-    return [(style.to(device), share) for style, share in styles]
+    return paint(content, styles, params, extractor=extractor)

@@ -59,7 +59,7 @@ def refused(capsys: pytest.CaptureFixture[str], argv: list[str], folder: Path) -
 def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """A painting by the real program in a process of its own: its JSON, and its file."""
     folder = tmp_path_factory.mktemp("painted")
-    choices = ("--mode", "classic", "--strength", 70, "--brush", 150, "--seed", 5)
+    choices = ("--mode", "classic", "--strength", 70, "--brush", 150, "--seed", 5, "--keep-colors")
     argv = order(folder / "out.png", "--json", *choices, "--curve", folder / "curve.png")
 
     done = subprocess.run([*NST, *argv], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT)
@@ -81,7 +81,8 @@ def test_json_is_one_object_with_everything_that_was_promised(painted: tuple[dic
     assert set(data["losses"]) == {"content", "style", "tv", "total"}
     assert all(len(values) == data["steps"] > 1 for values in data["losses"].values())
     assert data["losses"]["total"][-1] < data["losses"]["total"][0]
-    assert (data["params"]["strength"], data["params"]["brush"]) == (70, 150)
+    chosen = [data["params"][name] for name in ("strength", "brush", "keep_colors")]
+    assert chosen == [70, 150, True]
     assert 0 < data["seconds"] < 120
 
 
@@ -137,7 +138,7 @@ def test_options_win_over_like_and_the_ending_chooses_the_format(
     content, out = tmp_path / "photo.jpg", tmp_path / "out.JPG"
     content.write_bytes(good_named("jpeg-broken-profile").data)
     out.write_bytes(b"an older painting")
-    given = ["--like", str(painted[1]), "--strength", "10", "--style", str(content)]
+    given = ["--like", str(painted[1]), "--strength", "10", "--no-keep-colors", "--style", str(content)]
 
     assert main(["stylize", str(content), *given, "-o", str(out)]) == 0
 
@@ -147,6 +148,7 @@ def test_options_win_over_like_and_the_ending_chooses_the_format(
     settings = read_settings(out.read_bytes())
     assert settings is not None
     assert (settings["strength"], settings["seed"], settings["long_side_px"]) == (10, 5, 64)
+    assert settings["keep_colors"] is False
     assert settings["styles"][0]["file"] == "photo.jpg"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.JPG", "photo.jpg"]
 
