@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from nst_core.curve import plot_curve
 from nst_core.errors import Cancelled, Fault
 from nst_core.images import DEFAULT_LIMITS, decode, encode, fit, preview, to_pil, to_tensor, view
+from nst_core.masking import mask_tensor, read_mask
 from nst_core.protocol import Pastiche, Progress
 from nst_core.transfer import stylize
 
@@ -40,6 +41,8 @@ class Pictures:
 
     content: Image.Image
     styles: Sequence[Image.Image]
+    mask: Image.Image | None = None
+    """Grey: white where it is painted."""
 
 
 @dataclass(slots=True)
@@ -151,7 +154,10 @@ def decoded(
             raise Cancelled
         image = decode(style.image, role="style", limits=limits, long_side_px=_style_px(request))
         styles.append(image)
-    return Pictures(content=content, styles=styles)
+    mask = None
+    if request.mask is not None:
+        mask = read_mask(request.mask, content.size, limits=limits, long_side_px=size_px)
+    return Pictures(content=content, styles=styles, mask=mask)
 
 
 def _style_px(request: StyleRequest) -> int:
@@ -166,7 +172,8 @@ def steps(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor
         for image, style in zip(pictures.styles, request.styles, strict=True)
     ]
     content = _tensor(pictures.content, request.params.long_side_px)
-    return stylize(content, styles, request.params, extractor=extractor)
+    mask = None if pictures.mask is None else mask_tensor(pictures.mask)
+    return stylize(content, styles, request.params, extractor=extractor, mask=mask)
 
 
 def impression(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor) -> Iterator[Step]:

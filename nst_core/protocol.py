@@ -108,6 +108,8 @@ class StyleRequest:
     """No image of the answer is larger than this, encoded."""
     language: str = "en"
     """Of the words on the loss curve."""
+    mask: bytes | None = None
+    """A picture of the content's shape, white where it is to be painted; None paints all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +232,8 @@ def encode(message: Message) -> bytes:
         if isinstance(value, tuple):
             return [plain(item) for item in value]
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            parts = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+            return {field.name: plain(part) for field, part in parts if _is_said(field, part)}
         return value
 
     header = {"type": type(message).__name__, "fields": plain(message)}
@@ -295,6 +298,14 @@ def write_frame(stream: IO[bytes], frame: bytes) -> None:
     stream.write(_LENGTH.pack(len(frame)))
     stream.write(frame)
     stream.flush()
+
+
+def _is_said(field: dataclasses.Field[Any], value: object) -> bool:
+    """Tell whether a field is sent: what is off by default and is off goes without saying.
+
+    So a field that is added as "off" does not trouble a receiver that was built before.
+    """
+    return not (value is field.default and (value is None or value is False))
 
 
 def _build(kind: type[Any], fields: dict[str, Any], blobs: list[bytes]) -> Any:  # noqa: ANN401

@@ -103,6 +103,12 @@ def _add_stylize(commands: argparse._SubParsersAction[Parser]) -> Parser:
         action=argparse.BooleanOptionalAction,
         help="keep the photo's colours and take only the strokes; --no-keep-colors undoes it after --like",
     )
+    command.add_argument(
+        "--mask",
+        metavar="MASK",
+        type=Path,
+        help="paint only where this picture is white; grey is partial (--like does not repeat it)",
+    )
     _add_number(command, "size", "long_side_px", "long side of the painting in pixels")
     _add_number(command, "seed", "seed", "same inputs, settings, seed and machine: the same picture")
     command.add_argument(

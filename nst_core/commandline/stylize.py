@@ -27,6 +27,7 @@ class Order:
     given: dict[str, Any]
     """The fields of `StyleParams` that the person set."""
     like: Path | None
+    mask: Path | None
     output: Path
     curve: Path | None
     extractor: str | None
@@ -76,6 +77,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         manners=tuple(manner(text) for text in arguments.style),
         given=given,
         like=arguments.like,
+        mask=arguments.mask,
         output=arguments.output,
         curve=arguments.curve,
         extractor=arguments.extractor,
@@ -85,7 +87,7 @@ def _order(arguments: argparse.Namespace) -> Order:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    sources = [arguments.content, *([arguments.like] if arguments.like else [])]
+    sources = [path for path in (arguments.content, arguments.like, arguments.mask) if path is not None]
     check_output(arguments.output, FORMATS, sources=sources)
     if arguments.curve is not None:
         check_output(arguments.curve, [".png"], sources=[*sources, arguments.output])

@@ -46,6 +46,7 @@ def stylize(
     params: StyleParams,
     *,
     extractor: FeatureExtractor | None = None,
+    mask: Tensor | None = None,
 ) -> Iterator[Step]:
     """Paint one picture in the manner of others.
 
@@ -55,6 +56,8 @@ def stylize(
         params: what the person chose; the last step's pastiche has this long side.
         extractor: on the device to paint on; by default the bundled one on the CPU. Draft asks it only
             for its device, and without it stays where the content is.
+        mask: (1, 1, H, W) in [0, 1] of any size: the share of paint in each place of the content, which
+            stays as it is where that is 0; None paints all of it.
 
     Yields:
         One `Step` per step of the optimisation; draft makes a single one. Stop iterating at any time:
@@ -74,7 +77,8 @@ def stylize(
         # Gatys et al. 2017: a painting in the photo's colours asks for no light that the photo lacks.
         images = [(match_color(style, content), share) for style, share in images]
     total, walk = _walk(content, images, params, extractor)
-    finish = Finish(content, keep_colors=params.keep_colors)
+    masked = mask if mask is None else mask.to(device)
+    finish = Finish(content, keep_colors=params.keep_colors, mask=masked)
     for index, (scale, picture, losses) in enumerate(walk, start=1):
         yield Step(
             index=index,

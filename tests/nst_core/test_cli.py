@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from nst_core import presets
 from nst_core.__main__ import main
-from nst_core.images import encode, read_settings
+from nst_core.images import encode, load_image, read_settings, to_pil
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -300,6 +300,46 @@ def test_the_curve_cannot_take_the_paintings_place(
     out = tmp_path / "out.png"
 
     assert "would overwrite" in refused(capsys, order(out, "--curve", out), tmp_path)
+
+
+def test_a_mask_leaves_the_photo_where_it_is_black(tmp_path: Path) -> None:
+    """The right half is the photo as it was; the painting remembers the mask's name and no folder."""
+    mask, out, plain = tmp_path / "left.png", tmp_path / "out.png", tmp_path / "plain.png"
+    left = Image.new("L", (64, 64))
+    left.paste(255, (0, 0, 32, 64))
+    left.save(mask)
+
+    assert main(order(out, "--mode", "draft", "--mask", mask)) == 0
+    assert main(order(plain, "--mode", "draft")) == 0
+
+    small = to_pil(load_image(PHOTO, long_side_px=64))
+    with Image.open(out) as picture, Image.open(plain) as whole:
+        right, rest = (40, 0, 64, 64), (0, 0, 24, 64)
+        kept = ImageChops.difference(picture.crop(right), small.crop(right))
+        assert max(high for _, high in kept.getextrema()) <= 1
+        assert picture.crop(rest).tobytes() == whole.crop(rest).tobytes()
+    settings = read_settings(out.read_bytes())
+    assert settings is not None
+    assert settings["mask"]["file"] == "left.png"
+    assert str(tmp_path).encode() not in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (Image.new("L", (64, 64)), "The mask is black all over"),
+        (Image.new("L", (64, 40), 255), "The mask has another shape than the content picture"),
+        (None, "There is no picture file called “mask.png” that I can open"),
+    ],
+)
+def test_a_mask_that_cannot_be_used_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mask: Image.Image | None, words: str
+) -> None:
+    """One line that says what to do, and nothing is painted."""
+    if mask is not None:
+        mask.save(tmp_path / "mask.png")
+    argv = order(tmp_path / "out.png", "--mask", tmp_path / "mask.png")
+    assert words in refused(capsys, argv, tmp_path)
 
 
 def test_a_download_without_a_network_is_refused(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
+from pictures.card import saved
 from PIL import Image
 
 from nst_core.errors import BadImage, Cancelled, Unavailable
 from nst_core.features import load_extractor
 from nst_core.images import Limits, fit, read_settings, to_tensor
-from nst_core.painting import IMPRESSION_PX, Pace, impression, paint
+from nst_core.painting import IMPRESSION_PX, Pace, decoded, impression, paint
+from nst_core.painting import steps as steps_of
 from nst_core.protocol import Pastiche, Progress, StyleParams, StyleRequest, WeightedStyle
 from nst_core.transfer import Step
 
@@ -170,6 +174,23 @@ def test_a_draft_needs_no_impression() -> None:
     assert [step.step for step in steps] == [1]
     steps, _ = painted(wish=lambda: True, impress=impression)
     assert [step.step for step in steps] == [1]
+
+
+def test_a_mask_goes_all_the_way() -> None:
+    """What is masked stays the photo in impression, previews and picture; a bad mask is refused."""
+    mask = Image.new("L", (96, 72))
+    mask.paste(255, (0, 0, 48, 72))
+    asked = request(mask=saved(mask, "PNG"), params=StyleParams(long_side_px=96, mode="draft"))
+    pictures = decoded(asked)
+    (step,) = steps_of(asked, pictures, load_extractor())
+    content = to_tensor(pictures.content)
+    assert torch.equal(step.pastiche[..., 56:], content[..., 56:])
+    assert (step.pastiche[..., :40] - content[..., :40]).abs().mean() > 0.05
+    best = dataclasses.replace(asked, params=StyleParams(long_side_px=96))
+    (sketch,) = impression(best, pictures, load_extractor())
+    assert torch.equal(sketch.pastiche, step.pastiche)
+    with pytest.raises(BadImage, match="another shape"):
+        decoded(dataclasses.replace(asked, mask=upload((64, 64))))
 
 
 @pytest.mark.parametrize(
