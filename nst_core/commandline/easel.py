@@ -164,10 +164,10 @@ def _answer(
         "losses": {term: [_finite(losses[term]) for losses in course.losses] for term in course.losses[-1]},
         "params": commission.settings,
     }
-    count = len(course.losses)
+    count, end = len(course.losses), ", interrupted" if interrupted else ""
     text = (
         f"{order.output}: {file.width_px}×{file.height_px} px, {params.mode}, "
-        f"{count} step{'s' if count > 1 else ''}, {seconds:.1f} s on {commission.device}{', interrupted' if interrupted else ''}"
+        f"{count} step{'s' if count > 1 else ''}, {seconds:.1f} s on {commission.device}{end}"
     )
     return Answer(text=text, data=data, status=INTERRUPTED if interrupted else DONE)
 
