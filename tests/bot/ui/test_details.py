@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from bot.i18n import LANGUAGES, words_in
@@ -110,3 +112,13 @@ def test_parent_that_nobody_here_can_see_has_no_link(parent: JobRecord | None) -
     text = details(job(parent_id="00job"), PASTICHE, parent, EN)
     assert text.endswith("Made from an earlier picture")
     assert "Made from" not in details(job(), PASTICHE, None, EN)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_draft_is_told_as_one_step(language: str) -> None:
+    """“1 steps” is nobody's language."""
+    draft = dataclasses.replace(PASTICHE, steps=1, seconds=0.62)
+    lines = details(job(), draft, None, words_in(language)).splitlines()
+    assert {"en": "Painted in 0.6 s, in one step", "ja": "描くのにかかった時間：0.6 秒、1 ステップ"}[
+        language
+    ] in lines
