@@ -14,6 +14,7 @@ from bot.houserules import is_age_restricted, is_covered, is_guest, refuse_missi
 from bot.jobs.disk import DiskFault
 from bot.ui import cards
 from bot.ui.answers import answer_privately, private_words, public_words
+from bot.ui.links import result_link
 from bot.ui.panels import page_row
 from bot.ui.posting import refusal_of
 from nst_core.errors import Unavailable
@@ -235,7 +236,7 @@ def _credited(
     container.add_item(ui.TextDisplay(words.say("gallery.credit", style=label, mention=mention, stars=stars)))
     if pictures:
         container.add_item(cards.gallery(pictures, spoiler=covered))
-    if link := cards.result_link(job):
+    if link := result_link(job):
         container.add_item(ui.TextDisplay(words.say("gallery.origin", link=link)))
     return container
 

@@ -11,6 +11,7 @@ from bot.gallery import picture_of
 from bot.jobs.model import JobView
 from bot.ui import cards
 from bot.ui.answers import answer_failure, private_words
+from bot.ui.links import message_link, result_link
 from bot.ui.panels import page_row
 from nst_core.errors import Unavailable
 
@@ -111,10 +112,10 @@ def _line(number: int, job: JobRecord, words: Words) -> str:
 
 
 def _standing(job: JobRecord, words: Words) -> str:
-    if job.state == "done" and (link := cards.result_link(job)):
+    if job.state == "done" and (link := result_link(job)):
         return words.say("history.link", link=link)
     if job.state in {"queued", "running", "delivering"} and job.card_message_id is not None:
-        return words.say("history.under_way", link=cards.message_link(job, job.card_message_id))
+        return words.say("history.under_way", link=message_link(job, job.card_message_id))
     return words.name("history_state", job.state)
 
 

@@ -15,7 +15,8 @@ from bot.jobs.disk import DiskFault
 from bot.jobs.tasks import TaskSet
 from bot.sheets import draw_sheet
 from bot.ui import partycards
-from bot.ui.cards import MOST_MESSAGE_BYTES, Picture, Post, pastiche_picture, result_link, style_label
+from bot.ui.cards import MOST_MESSAGE_BYTES, Picture, Post, pastiche_picture, style_label
+from bot.ui.links import result_link
 from bot.ui.partycards import MOST_ENTRIES, VOTES
 from bot.ui.posting import Letter, send_to_channel
 

@@ -11,6 +11,7 @@ from bot.houserules import is_moderator, server_here
 from bot.ui import cards
 from bot.ui.answers import answer_privately, private_words
 from bot.ui.buttons import JobButton
+from bot.ui.links import message_link
 from bot.ui.panels import PanelButton
 
 if TYPE_CHECKING:
@@ -98,5 +99,5 @@ def _text(view: JobView, words: Words) -> ui.TextDisplay[Any]:
     style = words.say("queue.private") if job.private else cards.style_label(job, words)
     line = words.say("queue.line", mention=cards.mention_of(job), style=style, standing=standing)
     if job.card_message_id is not None and not job.private:
-        line += words.say("queue.card", link=cards.message_link(job, job.card_message_id))
+        line += words.say("queue.card", link=message_link(job, job.card_message_id))
     return ui.TextDisplay(line)

@@ -13,6 +13,7 @@ import discord
 from discord import ui
 
 from bot.ui.buttons import JobButton
+from bot.ui.links import message_link, place_of, result_link
 from nst_core import presets
 
 if TYPE_CHECKING:
@@ -137,11 +138,6 @@ def result(
 def style_label(job: JobRecord, words: Words) -> str:
     """Return what the manner of painting is called: a painting with its artist, or "your style picture"."""
     return " + ".join(dict.fromkeys(preset_label(preset, words) for preset in job.presets))
-
-
-def message_link(job: JobRecord, message_id: int) -> str:
-    """Return the address of a message in a job's channel; discord.py's own forgets a follow-up's server."""
-    return f"https://discord.com/channels/{job.guild_id or '@me'}/{job.channel_id}/{message_id}"
 
 
 def seconds_text(seconds: float) -> str:
@@ -284,18 +280,6 @@ def _descent(job: JobRecord, parent: JobRecord | None, words: Words) -> str:
     if parent is None or link is None:
         return words.say("result.parent_unseen")
     return words.say("result.parent", link=link, mention=mention_of(parent))
-
-
-def result_link(job: JobRecord) -> str | None:
-    """Return the address of a job's result, or None if there is none that others could open."""
-    if job.private or job.result_message_id is None:
-        return None
-    return message_link(job, job.result_message_id)
-
-
-def place_of(job: JobRecord) -> tuple[str, int]:
-    """Return where a job's messages can be seen: its server, or the one private channel."""
-    return ("channel", job.channel_id) if job.guild_id is None else ("guild", job.guild_id)
 
 
 def preset_label(preset_id: str | None, words: Words) -> str:

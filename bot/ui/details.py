@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.ui.cards import place_of, preset_label, result_link, seconds_text, style_label
+from bot.ui.cards import preset_label, seconds_text, style_label
+from bot.ui.links import place_of, result_link
 from nst_core import presets
 
 if TYPE_CHECKING:

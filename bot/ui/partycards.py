@@ -9,7 +9,8 @@ import discord
 from discord import ui
 
 from bot.ui.buttons import JobButton
-from bot.ui.cards import Picture, Post, gallery, layout, mention_of, message_link, preset_label
+from bot.ui.cards import Picture, Post, gallery, layout, mention_of, preset_label
+from bot.ui.links import message_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
