@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 PAINTING_S: Final = 1800.0
 """How long a party that ended waits for what was ordered before."""
-LOOK_EVERY_S: Final = 0.5
 MOST_SHOWN: Final = 4
 """Pictures of winners."""
 
@@ -81,7 +80,10 @@ class PartyHost:
                 await self._deadline(party)
                 party = await parties.change(party.thread_id, state="closing")
             if party.state == "closing":
-                await self._painted(party)
+                thread_id = party.thread_id
+                await self._bot.service.until_over(
+                    lambda job: job.channel_id == thread_id, within_s=PAINTING_S
+                )
                 party = await self._open_vote(party)
             if party.state == "voting":
                 await self._deadline(party)
@@ -98,13 +100,6 @@ class PartyHost:
             async with asyncio.timeout(max(0.0, party.deadline - self._clock())):
                 await event.wait()
         event.clear()
-
-    async def _painted(self, party: Party) -> None:
-        """Return when nothing is being painted in the thread any more, or that takes too long."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PAINTING_S):
-                while any(view.job.channel_id == party.thread_id for view in self._bot.service.views()):  # noqa: ASYNC110 - a board tells of one job, not of all in a place
-                    await asyncio.sleep(LOOK_EVERY_S)
 
     async def _open_vote(self, party: Party) -> Party:
         parties, words = self._bot.parties, words_in(party.language)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 import logging
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 GREY: Final = 0x8A8F98
 STOP_WITHIN_S: Final = 60.0
-LOOK_EVERY_S: Final = 0.2
 
 
 async def show_privacy(interaction: Interaction, page: int = 0) -> None:  # noqa: ARG001 - as every panel
@@ -92,17 +90,11 @@ async def _erase(interaction: Interaction) -> None:
 
 
 async def _stop_all(bot: GafuuBot, person_id: int) -> None:
-    """Cancel a person's jobs and wait until they are over."""
-
-    def own() -> list[str]:
-        return [view.job.id for view in bot.service.views() if view.job.owner_id == person_id]
-
-    for job_id in own():
-        await bot.service.stop(job_id, keep=False)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STOP_WITHIN_S):
-            while own():  # noqa: ASYNC110 - a board tells of one job, not of all of a person
-                await asyncio.sleep(LOOK_EVERY_S)
+    """Cancel a person's jobs and wait until they are over, and what was painted already is posted."""
+    for job in await bot.service.recover():
+        if job.owner_id == person_id:
+            await bot.service.stop(job.id, keep=False)
+    await bot.service.until_over(lambda job: job.owner_id == person_id, within_s=STOP_WITHIN_S)
 
 
 async def _delete_messages(bot: GafuuBot, job: JobRecord) -> None:

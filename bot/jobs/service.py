@@ -9,6 +9,7 @@ delivered yet to whoever follows the jobs of `recover`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,7 @@ ENDS_A_WATCH: Final = FINAL_STATES | {"delivering"}
 GUESS_S: Final = 300.0
 """When there will be room, while nothing has been measured."""
 SOONEST_S: Final = 30.0
+LOOK_EVERY_S: Final = 0.2
 
 
 class JobService:
@@ -170,6 +172,13 @@ class JobService:
     async def recover(self) -> list[JobRecord]:
         """Return the jobs that are not over, the oldest first: after a restart, follow them again."""
         return await self._store.unfinished()
+
+    async def until_over(self, which: Callable[[JobRecord], bool], *, within_s: float) -> None:
+        """Return when none of these jobs is under way any more, its result posted, or that takes too long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while any(map(which, await self._store.unfinished())):  # noqa: ASYNC110 - seldom asked, of any jobs
+                    await asyncio.sleep(LOOK_EVERY_S)
 
     async def delivered(self, job_id: str, *, result_message_id: int | None) -> None:
         """Note that a picture has reached its person; calling it again changes nothing.

@@ -112,7 +112,7 @@ async def test_guest_after_the_token_died(stage: Stage, photo: Upload) -> None:
         await alice.slash(channel, "stylize", content=photo, preset="scream")
         await until(lambda: results(alice.user.dm_channel), within_s=60)
     assert results(channel) == []
-    await until(lambda: not stage.bot.service.views())
+    await stage.bot.service.until_over(lambda job: job.owner_id == alice.id, within_s=20)
     page = await told(await alice.user.slash("history"))
     (menu,) = [piece for piece in pieces(page) if piece.get("custom_id") == "gafuu-show"]
     shown = await told(await alice.user.select(page, [menu["options"][0]["value"]], custom_id="gafuu-show"))

@@ -235,6 +235,21 @@ async def test_a_party_goes_on_after_a_restart(tmp_path: Path, photo: Upload) ->
         assert len([each for each in thread.history() if "Which is the best" in text(each)]) == 1
 
 
+async def test_a_picture_that_is_just_being_posted(tmp_path: Path, photo: Upload) -> None:
+    """It takes part in the vote, though it was painted and not yet posted when the party ended."""
+    async with opened(new_bot(tmp_path, small=True, patience_s=(1.5,))) as stage:
+        channel, host = stage.room()
+        thread = await party_in(channel, host)
+        posts = f"/channels/{thread.id}/messages"
+        with stage.refusing("POST", posts, status=500, times=1):
+            reply = await host.slash(thread, "stylize", content=photo)
+            await until(lambda: stage.sent("POST", posts)[1:] and not stage.bot.service.views())
+            await host.click(welcome_in(thread), label="End the party")
+            ballot = await ballot_in(stage, thread)
+        assert f"<@{host.id}>" in text(ballot)
+        await shows(reply, "See the picture")
+
+
 async def test_a_thread_that_is_gone(tmp_path: Path, photo: Upload) -> None:
     """The party ends by itself."""
     async with opened(new_bot(tmp_path, small=True)) as stage:

@@ -165,6 +165,22 @@ async def test_erase(stage: Stage, photo: Upload) -> None:
     assert await refusal(await alice.slash(channel, "history")) == SENTENCES["history_empty"]
 
 
+async def test_erase_waits_for_a_picture_that_is_being_posted(tmp_path: Path, photo: Upload) -> None:
+    """Nothing of it is left behind, neither its row nor its message."""
+    async with opened(new_bot(tmp_path, small=True, patience_s=(1.5,))) as stage:
+        channel, alice = stage.room()
+        posts = f"/channels/{channel.id}/messages"
+        panel = await told(await alice.slash(channel, "privacy"))
+        await alice.click(panel, label="Erase everything")
+        with stage.refusing("POST", posts, status=500, times=1):
+            await alice.slash(channel, "stylize", content=photo, preset="scream")
+            await until(lambda: stage.sent("POST", posts) and not stage.bot.service.views())
+            await alice.click(panel, label="Yes, erase everything")
+            await until(lambda: text(panel) == EN.say("privacy.erased"))
+        assert await stage.bot.store.by_owner(alice.id) == []
+        assert channel.history() == []
+
+
 async def test_files_go_too(tmp_path: Path, photo: Upload) -> None:
     """With the next sweep no byte of the person's pictures is on the disk; the painting of others stays."""
     async with opened(new_bot(tmp_path, small=True)) as stage:
