@@ -40,7 +40,8 @@ def actions() -> dict[str, Action]:
         "stronger": _with_strength(STRENGTH_STEP),
         "gentler": _with_strength(-STRENGTH_STEP),
         "larger": functools.partial(remix, change=remixes.enlarged),
-        "swap": functools.partial(remix, change=remixes.unchanged, swapped=True),
+        "other": remixes.ask_for_other_style,
+        "swap": functools.partial(remix, change=remixes.unchanged, arrange=remixes.swapped),
         "details": _tell_details,
         "delete": _delete,
     }
@@ -103,6 +104,8 @@ async def _delete(interaction: Interaction, job_id: str) -> None:
     with contextlib.suppress(discord.NotFound):  # somebody was quicker
         await interaction.delete_original_response()
     await answer_privately(interaction, words.say("answer.deleted"))
+    if job is not None and interaction.message is not None:
+        await interaction.client.delivery.mourn(job, interaction.message.id)
 
 
 def _is_moderator(interaction: discord.Interaction[Any]) -> bool:

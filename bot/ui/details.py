@@ -28,6 +28,7 @@ def details(job: JobRecord, pastiche: Pastiche | None, parent: JobRecord | None,
         words.say("details.mode", mode=words.name("mode_name", params.mode)),
         words.say("details.strength", strength=params.strength),
         words.say("details.brush", brush=params.brush),
+        *([words.say("details.keep_colors")] if params.keep_colors else []),
         *_painted(job, pastiche, words),
         words.say("details.seed", seed=params.seed),
         *(
