@@ -35,7 +35,8 @@ PHOTOS: Final = Path(__file__).parent / "rehearsal"
 POSTED: Final = ("mountains.webp", "kingfisher.webp", "castle.webp", "red_panda.webp")
 WELCOME: Final = (
     "Type `/stylize`, attach a photo as `content` (your own, or one of these from the folder "
-    "`bot/rehearsal`), choose a painting under `+ more` → `preset`, and press Enter. Then watch."
+    "`bot/rehearsal`), choose a painting under `+ more` → `preset`, and press Enter. Then watch. "
+    "Or type `/stylize` alone for a form, look through `/styles`, or right-click a picture here."
 )
 NEEDED: Final = ("simcord", "markdown_it", "torch", "safetensors", "matplotlib")
 """Modules of the extras `demo` and `worker`."""

@@ -235,7 +235,8 @@ async def test_result_stays_below_what_one_request_may_hold() -> None:
     large = replace(
         PASTICHE, image=bytes(MOST_MESSAGE_BYTES - 20), content_view=bytes(30), style_views=(bytes(5),) * 2
     )
-    post = cards.result(replace(PAINTED, pastiche=large), EN)
+    mixed = replace(PAINTED.job, presets=("scream", None), weights=(1.0, 1.0))
+    post = cards.result(replace(PAINTED, job=mixed, pastiche=large), EN)
     names = [picture.name for picture in post.pictures]
     assert names == ["style_1.jpg", "style_2.jpg", "pastiche.jpg", "curve.png"]
     assert sum(len(picture.data) for picture in post.pictures) <= MOST_MESSAGE_BYTES
