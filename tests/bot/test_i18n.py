@@ -11,6 +11,7 @@ from discord import app_commands
 
 from bot.i18n import LANGUAGES, Words, language_of, words_in
 from bot.i18n.translator import CommandTranslator, spoken
+from nst_core import formats
 from nst_core.errors import SENTENCES, BadImage, BadParameter
 from nst_core.protocol import AVAILABLE_MODES
 
@@ -148,6 +149,35 @@ def test_refusal_in_japanese_has_no_english_word_in_it() -> None:
         BadParameter("preset_unknown", preset="wave", hint="hint_closest", closest="great_wave")
     )
     assert unknown == "「wave」という絵は見つかりません。「great_wave」のことですか？"
+
+
+KINDS = (
+    *(name for _, name in formats._FOREIGN_SIGNATURES),
+    *(name for _, name in formats._SIGNATURES),
+    *("WebP", "AVIF", "HEIC", "BMP", "video", "picture", formats.DEEP_JPEG),
+    *("a PDF document", "a PostScript drawing", "an SVG drawing"),
+)
+NAMES_OF_FORMATS = {
+    "JPEG XL",
+    "JPEG 2000",
+    "Photoshop",
+    "ICO",
+    "JPEG",
+    "PNG",
+    "GIF",
+    "TIFF",
+    "WebP",
+    "AVIF",
+} | {
+    *("HEIC", "BMP"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS)))
+def test_kinds_of_files_have_japanese_names(kind: str) -> None:
+    """Whatever nst_core calls a file is the name of a format, which is the same everywhere, or translated."""
+    sentence = words_in("ja").refuse(BadImage("image_unsupported", role="style", kind=kind))
+    assert (kind in sentence) == (kind in NAMES_OF_FORMATS)
 
 
 def test_refusal_in_english_is_that_of_the_error_itself() -> None:
