@@ -17,6 +17,8 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import discord
+
 from bot import signals
 from bot.config import StoreSection, WebSection
 from nst_core.errors import GafuuError
@@ -24,7 +26,6 @@ from nst_core.errors import GafuuError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import discord
     from simcord import MemberActor
     from simcord.builders import ChannelHandle
 
@@ -122,10 +123,12 @@ def rehearsal_settings(settings: Settings, *, keep_store: bool) -> Iterator[Sett
 
 
 async def furnish(env: LiveEnv) -> tuple[ChannelHandle, tuple[MemberActor, ...]]:
-    """Make a server with one channel and two people; one of them posts photos and a welcome."""
+    """Make a server with one channel and two people; one may manage it, one posts photos and a welcome."""
     guild = env.create_guild("Rehearsal")
     channel = guild.create_text_channel("art", topic="Type /stylize to begin")
-    you, bob = (guild.add_member(env.create_user(name)) for name in ("you", "bob"))
+    curator = guild.create_role("curator", permissions=discord.Permissions(manage_guild=True))
+    you = guild.add_member(env.create_user("you"), roles=[curator])
+    bob = guild.add_member(env.create_user("bob"))
     photos = [(name, (PHOTOS / name).read_bytes()) for name in POSTED]
     await bob.send(channel, "A few photos that everybody may use:", attachments=photos)
     await bob.send(channel, WELCOME)

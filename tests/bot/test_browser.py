@@ -250,6 +250,45 @@ async def test_progress_and_cancel(desk: Desk, photo: Path) -> None:
     )
 
 
+async def test_menu_on_a_picture(desk: Desk, style_photo: Path) -> None:
+    """A right click on a message opens the bot's menus; the form paints the picture that stands there."""
+    before = await desk.messages.count()
+    await desk.messages.first.click(button="right")
+    menus = desk.page.get_by_role("menuitem")
+    await expect(menus).to_have_text(["Stylize this…", "Use as content", "Use as style"])
+    await desk.shoot("menus")
+    await menus.first.click()
+    form = desk.page.locator(".modal-dialog")
+    await expect(form).to_contain_text("There are 4 pictures in that message, and I take the first.")
+    await form.locator("input[type=file]").set_input_files(style_photo)
+    await desk.shoot("form")
+    await form.get_by_role("button", name="Submit").click()
+    await expect(desk.messages).to_have_count(before + 1, timeout=20_000)
+    card = desk.messages.nth(before)
+    await expect(card).to_contain_text("In the manner of your style picture", timeout=30_000)
+    await card.get_by_role("button", name="Cancel").click()
+    await expect(card).to_contain_text("cancelled", timeout=30_000)
+
+
+async def test_styles_in_the_page(desk: Desk) -> None:
+    """`/styles` shows thumbnails and leafs; `Use` asks for a picture."""
+    before = await desk.messages.count()
+    await desk.page.locator("#channel-composer-input").press_sequentially("/styles")
+    await expect(desk.page.get_by_role("option").filter(has_text="/styles")).to_be_visible()
+    await desk.page.keyboard.press("Enter")
+    await desk.page.locator("#send-message").click()
+    await expect(desk.messages).to_have_count(before + 1, timeout=20_000)
+    page = desk.messages.nth(before)
+    await expect(page).to_contain_text("Only you can see this")
+    await expect(page.locator("img")).to_have_count(6, timeout=30_000)
+    await page.get_by_role("button", name="Next").click()
+    await expect(page).to_contain_text("Page 2 of 10", timeout=20_000)
+    await expect(page).to_contain_text("Mona Lisa")
+    await desk.shoot("styles")
+    await page.get_by_role("button", name="Use").nth(1).click()
+    await expect(desk.page.locator(".modal-dialog")).to_contain_text("Picture to paint", timeout=20_000)
+
+
 async def step(card: Locator, *, after: int = 0) -> int:
     """Return the first step later than `after` that the card shows."""
     deadline = time.monotonic() + 90

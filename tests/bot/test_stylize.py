@@ -85,6 +85,25 @@ async def test_preset_in_japanese(studio: Stage, photo: Upload) -> None:
     await shows(reply, "[絵を見る]")
 
 
+async def test_menu_form_and_mixture(studio: Stage, photo: Upload, texture: Upload) -> None:
+    """A picture that somebody posted, a painting and an uploaded style, mixed by the real painter."""
+    channel, alice = studio.room()
+    message = await alice.send(channel, "look", attachments=[photo])
+    words = words_in("ja")
+    with speaking("ja"):
+        form = await alice.context_menu(channel, words_in("en").say("menu.stylize"), message)
+        card = await alice.submit_modal(form, {"preset": ["kiss"], "style": texture, "strength": ["80"]})
+        result = await result_in(channel)
+    assert words.say("result.style_alt", style="お手本の画像") in gallery(result).values()
+    assert [name.partition(".")[0] for name in gallery(result)] == [
+        "content", "style_1", "style_2", "pastiche", "curve",
+    ]  # fmt: skip
+    pictures = await pictures_of(result)
+    assert pictures["pastiche.png"].size == (64, 43)
+    assert pictures["style_2.jpg"].size == (80, 80)
+    await shows(card, "[絵を見る]")
+
+
 async def test_content_and_style_may_be_the_same(studio: Stage, photo: Upload) -> None:
     """It is allowed, if not exciting."""
     channel, alice = studio.room()

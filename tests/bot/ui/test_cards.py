@@ -308,3 +308,8 @@ def test_progress_bar(step: int, steps: int, filled: int) -> None:
 def test_loss_without_a_name_keeps_its_own() -> None:
     """A mode may speak of terms that no language file knows."""
     assert compact_losses({"moments": 12345.0}, EN) == "moments 1.23e4"
+
+
+async def test_own_painting_of_a_server_is_called_by_its_title() -> None:
+    """What somebody wrote is shown as it stands: nothing in it formats."""
+    assert cards.preset_label("own:Stripes *and* dots", EN) == "Stripes \\*and\\* dots"

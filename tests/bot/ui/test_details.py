@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.i18n import LANGUAGES, words_in
@@ -110,3 +112,13 @@ def test_parent_that_nobody_here_can_see_has_no_link(parent: JobRecord | None) -
     text = details(job(parent_id="00job"), PASTICHE, parent, EN)
     assert text.endswith("Made from an earlier picture")
     assert "Made from" not in details(job(), PASTICHE, None, EN)
+
+
+def test_kept_colours_are_told() -> None:
+    """Only where somebody wished for them."""
+    plain = job()
+    kept = replace(plain, params=replace(plain.params, keep_colors=True))
+    for words in (EN, JA):
+        line = words.say("details.keep_colors")
+        assert line in details(kept, None, None, words).splitlines()
+        assert line not in details(plain, None, None, words)
