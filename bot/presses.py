@@ -11,6 +11,7 @@ import discord
 
 from bot import remixes
 from bot.jobs.disk import DiskFault
+from bot.jobs.model import OWN_PRESET
 from bot.remixes import remix
 from bot.ui.answers import answer_privately, private_words
 from bot.ui.details import details
@@ -78,7 +79,15 @@ async def _tell_details(interaction: Interaction, job_id: str) -> None:
     if job is None:
         raise Unavailable("job_forgotten")
     parent = await service.get(job.parent_id) if job.parent_id else None
-    text = details(job, await _pastiche(service, job_id), parent, private_words(interaction))
+    known = interaction.client.own_presets.known
+    own = [known(job.guild_id, preset) for preset in job.presets if preset and preset.startswith(OWN_PRESET)]
+    text = details(
+        job,
+        await _pastiche(service, job_id),
+        parent,
+        private_words(interaction),
+        own_presets=[each for each in own if each is not None],
+    )
     await answer_privately(interaction, text)
 
 

@@ -98,7 +98,8 @@ async def suggest_presets(
 
 
 def _name(preset: presets.Preset, language: str) -> str:
-    return _short(f"{preset.title_in(language)} – {preset.artist_in(language)}, {preset.year}")
+    artist, year = preset.artist_in(language), preset.year_in(language)
+    return _short(f"{preset.title_in(language)} – {artist}, {year}")
 
 
 def _own_name(own: OwnPreset, words: Words) -> str:

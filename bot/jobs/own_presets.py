@@ -78,11 +78,16 @@ class OwnPresets:
         Raises:
             BadParameter: it is a reference to one that was removed.
         """
+        found = self.known(guild_id, name)
         title = name.removeprefix(OWN_PRESET)
-        found = self._known.get(guild_id or 0, {}).get(presets.folded(title))
         if found is None and name.startswith(OWN_PRESET):
             raise BadParameter("preset_unknown", preset=title, hint="hint_list")
         return found
+
+    def known(self, guild_id: int | None, name: str) -> OwnPreset | None:
+        """Return the painting of that server with this title or reference; None if it has none such."""
+        title = name.removeprefix(OWN_PRESET)
+        return self._known.get(guild_id or 0, {}).get(presets.folded(title))
 
     def search(self, guild_id: int | None, text: str) -> list[OwnPreset]:
         """Return those whose title or artist has every word of a half-typed text in it."""

@@ -172,7 +172,7 @@ def preset_options(own_presets: tuple[OwnPreset, ...], words: Words) -> list[dis
         discord.SelectOption(
             label=_short(preset.title_in(words.language)),
             value=preset.id,
-            description=_short(f"{preset.artist_in(words.language)}, {preset.year}"),
+            description=_short(f"{preset.artist_in(words.language)}, {preset.year_in(words.language)}"),
         )
         for preset in presets.all_presets().values()
         if preset.bundled

@@ -74,7 +74,9 @@ def _section(painting: Preset | OwnPreset, words: Words) -> ui.Section[Any]:
         ref, title, about = painting.ref, own_title(painting), _about_own(painting, words)
     else:
         ref, title = painting.id, painting.title_in(words.language)
-        about = words.say("styles.about", artist=painting.artist_in(words.language), year=painting.year)
+        about = words.say(
+            "styles.about", artist=painting.artist_in(words.language), year=painting.year_in(words.language)
+        )
         if not painting.bundled:
             about = words.say("styles.downloaded", about=about)
     return ui.Section(

@@ -68,6 +68,14 @@ class Preset:
         """Return the artist's name in "ja" or else in Latin letters."""
         return self.artist_ja if language == "ja" else self.artist
 
+    def year_in(self, language: str) -> str:
+        """Return the year as it is said in "ja" or else in English."""
+        if language != "ja":
+            return self.year
+        bare = self.year.removeprefix("c. ")
+        decade = f"{bare[:-1]}年代" if bare.endswith("s") else f"{bare}年"
+        return decade if bare == self.year else f"{decade}頃"
+
     def movement_in(self, language: str) -> str:
         """Return the movement in "ja" or else in English."""
         return self.movement_ja if language == "ja" else self.movement

@@ -87,7 +87,7 @@ async def test_pages_of_paintings(stage: Stage, language: str) -> None:
             shown = text(page.response)
             assert preset.title_in(language) in shown
             assert f"{preset.artist_in(language)}" in shown
-            assert preset.year in shown
+            assert preset.year_in(language) in shown
         assert len(gallery(page.response)) == PER_PAGE
         await alice.click(page.response, label=words.say("styles.on"))
     assert uses(page) == [preset.id for preset in known[PER_PAGE : 2 * PER_PAGE]]
@@ -167,7 +167,9 @@ async def test_own_painting(stage: Stage, photo: Upload, texture: Upload, langua
         assert choices == [{"name": words.say("own.choice", title=title, artist="Aoi_K"), "value": ref}]
         await alice.slash(channel, "stylize", content=photo, preset=f"stripes {language}")
         result = await result_in(channel)
+        details = await refusal(await alice.click(result, label=words.say("button.details")))
     assert f"Stripes \\*{language}\\*" in text(result)
+    assert words.say("details.own", title=f"Stripes \\*{language}\\*", licence="my own work") in details
     form = await alice.slash(channel, "stylize")
     assert ref in [option["value"] for option in fields(form)["preset"]["component"]["options"]]
     await stage.bot.own_presets.remove(stage.bot.own_presets.of(stage.guild.id)[0])

@@ -201,6 +201,18 @@ async def test_stylize_this_takes_an_uploaded_style(stage: Stage, photo: Upload,
 
 
 @on_stage
+async def test_forwarded_picture(stage: Stage, photo: Upload) -> None:
+    """What somebody forwarded from elsewhere counts as the message's own picture."""
+    channel, alice = stage.room()
+    elsewhere, _ = stage.room()
+    forwarded = await alice.forward(await posted(alice, elsewhere, photo), channel)
+    assert forwarded.attachments == []
+    await answered(await alice.context_menu(channel, menu("content"), forwarded))
+    kept = (await stage.bot.kept.of(alice.id))["content"]
+    assert await stage.bot.store.read_blob(kept.blob) == photo[1]
+
+
+@on_stage
 async def test_stylize_this_on_a_result(stage: Stage, texture: Upload) -> None:
     """Of our own results the painted picture is meant, not the photo that stands before it."""
     channel, alice = stage.room()
