@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 PHOTOS: Final = Path(__file__).parent / "rehearsal"
 POSTED: Final = ("mountains.webp", "kingfisher.webp", "castle.webp", "red_panda.webp")
 WELCOME: Final = (
-    "Type `/stylize`, attach a photo as `content` (your own, or one of these from the folder "
-    "`bot/rehearsal`), choose a painting under `+ more` → `preset`, and press Enter. Then watch. "
-    "Or type `/stylize` alone for a form, look through `/styles`, or right-click a picture here."
+    "Type `/stylize` and press Enter twice: a form asks for a photo (your own, or one of these from the "
+    "folder `bot/rehearsal`) and a painting. Then watch. The command's options stand under `+ more`. "
+    "You can also look through `/styles`, or right-click a picture here."
 )
 NEEDED: Final = ("simcord", "markdown_it", "torch", "safetensors", "matplotlib")
 """Modules of the extras `demo` and `worker`."""

@@ -80,7 +80,7 @@ class Desk:
     async def sit_down(self, address: str) -> None:
         """Open the page and read the welcome."""
         await self.page.goto(address)
-        await expect(self.messages.filter(has_text="choose a painting under")).to_be_visible(timeout=30_000)
+        await expect(self.messages.filter(has_text="a form asks for a photo")).to_be_visible(timeout=30_000)
 
     @property
     def messages(self) -> Locator:
@@ -92,9 +92,10 @@ class Desk:
     ) -> Locator:
         """Type the command, fill in its options, send it; return the answer."""
         before = await self.messages.count()
-        await self.page.locator("#channel-composer-input").press_sequentially("/sty")
+        await self.page.locator("#channel-composer-input").press_sequentially("/stylize")
         await expect(self.page.get_by_role("option").filter(has_text="/stylize")).to_be_visible()
         await self.page.keyboard.press("Enter")
+        await self._add_option("content")
         await self._attach("content", content)
         if style:
             await self._add_option("style")
