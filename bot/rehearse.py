@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 PHOTOS: Final = Path(__file__).parent / "rehearsal"
 POSTED: Final = ("mountains.webp", "kingfisher.webp", "castle.webp", "red_panda.webp")
 WELCOME: Final = (
-    "Type `/stylize` and press Enter twice: a form asks for a photo (your own, or one of these from the "
-    "folder `bot/rehearsal`) and a painting. Then watch. The command's options stand under `+ more`. "
+    "Type `/stylize`, press Enter and then the arrow at the right: a form asks for a photo (your own, or one "
+    "of these from the folder `bot/rehearsal`) and a painting. Then watch. Options stand under `+ more`. "
     "You can also look through `/styles`, or right-click a picture here."
 )
 NEEDED: Final = ("simcord", "markdown_it", "torch", "safetensors", "matplotlib")
