@@ -10,10 +10,9 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from nst_core.errors import ConfigError
-from nst_core.protocol import AVAILABLE_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +65,6 @@ class StyleSection(Section):
     long_side_px: Pixels = 512
     largest_px: Pixels = 1024
     extractor: Literal["vgg16", "vgg19"] = "vgg16"
-
-    @field_validator("mode")
-    @classmethod
-    def _can_be_painted(cls, mode: str) -> str:
-        if mode not in AVAILABLE_MODES:
-            raise ValueError(f"not available yet; choose one of {', '.join(AVAILABLE_MODES)}")
-        return mode
 
 
 class StoreSection(Section):

@@ -31,6 +31,7 @@ SENTENCES: Final[dict[str, str]] = {
     "role_content": "The content picture",
     "role_style": "The style picture",
     "role_second_style": "The second style picture",
+    "role_mask": "The mask",
     "role_picture": "The picture",
     "image_empty": "{role} is empty (0 bytes): attach the picture again.",
     "image_unreadable": (
@@ -61,6 +62,12 @@ SENTENCES: Final[dict[str, str]] = {
     ),
     "image_too_many_frames": (
         "{role} is an animation of more than {most} frames: save one frame as PNG and send that."
+    ),
+    "mask_black": (
+        "The mask is black all over, so that nothing would be painted: make it white where I should paint."
+    ),
+    "mask_shape": (
+        "The mask has another shape than the content picture: draw it on a copy of that picture, of any size."
     ),
     "upload_too_large": (
         "{role} is {size_mib} MiB, and I accept at most {limit_mib} MiB: send a smaller copy."
@@ -128,7 +135,8 @@ class UserError(GafuuError):
     Args:
         code: a key of `SENTENCES`.
         values: what the sentence's placeholders stand for. A value `role` is one of "content",
-            "style", "second_style" and "picture", and is itself put into words; `hint` is a code of its own.
+            "style", "second_style", "mask" and "picture", and is itself put into words; `hint` is a code of
+            its own.
     """
 
     def __init__(self, code: str, **values: str | int) -> None:

@@ -197,7 +197,9 @@ def _stage(view: JobView, words: Words) -> str:
         key = "card.queued_next" if view.position == 1 else "card.queued"
         return words.say(key, position=view.position)
     if view.job.state == "running":
-        return words.say("card.painting" if view.step else "card.starting")
+        if view.step:
+            return words.say("card.painting")
+        return words.say("card.impression" if view.preview else "card.starting")
     return words.say("card.delivering")
 
 
@@ -214,7 +216,8 @@ def _progress_lines(view: JobView, words: Words) -> list[str]:
 def _preview(view: JobView, words: Words) -> tuple[Picture, ...]:
     if view.preview is None:
         return ()
-    alt = words.say("card.preview_alt", step=view.step, steps=view.steps)
+    key = "card.preview_alt" if view.step else "card.impression_alt"
+    alt = words.say(key, step=view.step, steps=view.steps)
     return (Picture(name=_PREVIEW_FILE, data=view.preview, alt=alt),)
 
 
@@ -260,7 +263,7 @@ def _with_room(pictures: list[Picture], *, most_bytes: int) -> list[Picture]:
 
 def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
     line = words.say(
-        "result.parameters",
+        "result.parameters" if pastiche.steps > 1 else "result.parameters_one_step",
         mode=words.name("mode_name", job.params.mode),
         strength=job.params.strength,
         width_px=pastiche.width_px,

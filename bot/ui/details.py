@@ -64,7 +64,11 @@ def _painted(job: JobRecord, pastiche: Pastiche | None, words: Words) -> list[st
         return [words.say("details.long_side", px=job.params.long_side_px)]
     return [
         words.say("details.size", width_px=pastiche.width_px, height_px=pastiche.height_px),
-        words.say("details.effort", seconds=seconds_text(pastiche.seconds), steps=pastiche.steps),
+        words.say(
+            "details.effort" if pastiche.steps > 1 else "details.effort_one_step",
+            seconds=seconds_text(pastiche.seconds),
+            steps=pastiche.steps,
+        ),
     ]
 
 

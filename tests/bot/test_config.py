@@ -8,7 +8,6 @@ import pytest
 
 from bot.config import Settings, load
 from nst_core.errors import ConfigError
-from nst_core.protocol import AVAILABLE_MODES, MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,15 +95,3 @@ def test_value_of_a_wrong_key_is_not_shown(written: Callable[[str], Path]) -> No
     with pytest.raises(ConfigError) as caught:
         load(written("[discord]\ntoken = 'a-secret'"), {})
     assert "a-secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_default_mode_can_be_painted(tmp_path: Path, mode: str) -> None:
-    """A mode that nothing can paint yet is told at the start, not to everybody who runs the command."""
-    file = tmp_path / "config.toml"
-    file.write_text(f'[style]\nmode = "{mode}"\n')
-    if mode in AVAILABLE_MODES:
-        assert load(file, {}).style.mode == mode
-        return
-    with pytest.raises(ConfigError, match=r"style\.mode: .*not available yet; choose one of"):
-        load(file, {})

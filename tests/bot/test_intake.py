@@ -104,10 +104,10 @@ def test_size_is_limited_by_the_settings() -> None:
     assert accept(Wishes(content=PHOTO, style=PAINTING), settings).params.long_side_px == 400
 
 
-def test_mode_that_cannot_be_painted_yet_is_refused() -> None:
-    """A mode counts as a choice only once it is real."""
-    error = refusal(Wishes(content=PHOTO, style=PAINTING, mode="draft"))
-    assert (error.code, error.values["choices"]) == ("not_a_choice", "classic, best")
+def test_mode_that_does_not_exist_is_refused() -> None:
+    """An old client can still send what was a choice once."""
+    error = refusal(Wishes(content=PHOTO, style=PAINTING, mode="cubist"))
+    assert (error.code, error.values["choices"]) == ("not_a_choice", "draft, classic, best")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
         params=params,
         max_bytes=counts,
         language=texts,
+        mask=st.none() | blobs,
     ),
     st.builds(Stop, job_id=texts, keep=st.booleans()),
     st.builds(Quit),
@@ -234,6 +235,19 @@ def test_bottomless_header() -> None:
     text = b'{"type":' + b"[" * 100_000
     with pytest.raises(ProtocolError):
         decode(struct.pack(">I", len(text)) + text)
+
+
+def test_what_is_off_goes_without_saying() -> None:
+    """A request that uses nothing new has no field that a receiver of before would not know."""
+    request = StyleRequest(job_id="j", content=b"c", styles=(WeightedStyle(image=b"s"),))
+    header, rest = _taken_apart(encode(request))
+    assert "mask" not in header["fields"]
+    assert {"attempt", "max_bytes", "language"} <= header["fields"].keys()
+    header, rest = _taken_apart(encode(dataclasses.replace(request, mask=b"m")))
+    assert header["fields"]["mask"] == {"$blob": 2}
+    header["fields"]["mask"] = 5
+    with pytest.raises(ProtocolError):
+        decode(_frame(header, rest))
 
 
 @pytest.mark.parametrize(
