@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 import discord
 
+from bot import catalogue, menus
 from bot.commands.tree import GafuuTree
 from bot.gallery import Gallery
 from bot.history import ShowSelect
 from bot.i18n import LANGUAGES, words_in
 from bot.jobs.delivery import Delivery
+from bot.jobs.fetching import FetchingCards
+from bot.jobs.kept import KeptPictures
+from bot.jobs.own_presets import OwnPresets
 from bot.jobs.parties import Parties
 from bot.jobs.personal import PersonalData
+from bot.jobs.personal_sources import personal_sources
 from bot.jobs.servers import Servers
 from bot.jobs.service import JobService
 from bot.jobs.stars import Stars
@@ -26,7 +31,7 @@ from bot.parties import PartyHost
 from bot.pool.local import LocalPool
 from bot.presses import actions
 from bot.settingspanel import SettingSelect
-from bot.ui.buttons import JobButton
+from bot.ui.buttons import JobButton, MenuButton
 from bot.ui.panels import PanelButton
 from bot.ui.posting import PATIENCE_S
 from nst_core import presets
@@ -54,6 +59,9 @@ class GafuuBot(discord.Client):
         store: what it must not forget; from `setup_hook` on.
         service: its jobs; from `setup_hook` on.
         delivery: shows jobs on their cards and posts their results; from `setup_hook` on.
+        kept: pictures that people keep for their next one; from `setup_hook` on.
+        own_presets: paintings that servers added; from `setup_hook` on.
+        fetching: cards without a job yet; from `setup_hook` on.
         servers, stars, parties, personal: what else the store keeps; from `setup_hook` on.
         gallery: sees to it that no picture hangs twice.
         host: sees parties through; from `setup_hook` on.
@@ -61,6 +69,9 @@ class GafuuBot(discord.Client):
     """
 
     store: JobStore
+    kept: KeptPictures
+    own_presets: OwnPresets
+    fetching: FetchingCards
     servers: Servers
     stars: Stars
     parties: Parties
@@ -97,7 +108,7 @@ class GafuuBot(discord.Client):
         await self.pool.start()
         self._running.push_async_callback(self.pool.close)
         await self._start_jobs()
-        self.add_dynamic_items(JobButton, PanelButton, SettingSelect, ShowSelect)
+        self.add_dynamic_items(JobButton, MenuButton, PanelButton, SettingSelect, ShowSelect)
         await self.tree.tell_discord(self.store, dev_guild=self.settings.discord.dev_guild)
 
     async def close(self) -> None:
@@ -115,6 +126,14 @@ class GafuuBot(discord.Client):
         """
         await actions()[action](interaction, job_id)
 
+    async def use_menu(self, interaction: discord.Interaction[GafuuBot], action: str, value: str) -> None:
+        """Do what a button stands for that belongs to no job.
+
+        Raises:
+            UserError: why it cannot be done, and what to do.
+        """
+        await (menus.menu_buttons() | catalogue.menu_buttons())[action](interaction, value)
+
     async def turn(self, interaction: discord.Interaction[GafuuBot], action: str, number: int) -> None:
         """Do what a button of a private panel stands for.
 
@@ -124,10 +143,12 @@ class GafuuBot(discord.Client):
         await turns()[action](interaction, number)
 
     async def _read_store(self) -> None:
-        self.servers, self.stars = Servers(self.store), Stars(self.store)
-        self.parties, self.personal = Parties(self.store), PersonalData(self.store)
-        await self.servers.load()
-        await self.parties.load()
+        self.kept, self.fetching = KeptPictures(self.store), FetchingCards(self.store)
+        self.own_presets, self.servers = OwnPresets(self.store), Servers(self.store)
+        self.stars, self.parties = Stars(self.store), Parties(self.store)
+        self.personal = PersonalData(self.store, sources=personal_sources(self.store))
+        for table in (self.own_presets, self.servers, self.parties):
+            await table.load()
 
     async def _end_chores(self) -> None:
         self.chores.cancel()
@@ -156,6 +177,7 @@ class GafuuBot(discord.Client):
         self._running.push_async_callback(self.host.close)
         self._running.push_async_callback(self._end_chores)
         self.host.start()
+        self.chores.own(self.delivery.mend(self.fetching), name="mender")
 
 
 def create_bot(

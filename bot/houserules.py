@@ -32,14 +32,19 @@ def settings_here(interaction: Interaction) -> Settings:
     return server_here(interaction).applied_to(interaction.client.settings)
 
 
-def check_order(interaction: Interaction) -> None:
+def check_order(interaction: Interaction, *, private: bool = False) -> None:
     """Refuse an order that could not be delivered, or that the server does not want here.
+
+    Args:
+        interaction: a command or a press.
+        private: only who acts sees what comes of it, which needs no permission.
 
     Raises:
         Unavailable: what is missing, or where to go instead.
     """
     check_place(interaction)
-    check_permissions(interaction)
+    if not private:
+        check_permissions(interaction)
 
 
 def check_place(interaction: Interaction) -> None:

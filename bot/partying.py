@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from typing import TYPE_CHECKING, Final
@@ -19,8 +20,8 @@ from nst_core.errors import BadParameter, Unavailable
 
 if TYPE_CHECKING:
     from bot.client import GafuuBot
+    from bot.gathering import Gathered
     from bot.i18n import Words
-    from nst_core.presets import Preset
 
     Interaction = discord.Interaction[GafuuBot]
 
@@ -32,8 +33,8 @@ VOTE_S: Final = 600.0
 ARCHIVE_AFTER_MIN: Final = 1440
 
 
-def style_here(interaction: Interaction, preset: str | None, *, has_upload: bool) -> str | None:
-    """Return the preset to paint in: the party's in its thread, elsewhere what was asked for.
+def at_party(interaction: Interaction, gathered: Gathered) -> Gathered:
+    """Return an order as it is at a party, in whose style everything is painted; elsewhere as it was.
 
     Raises:
         Unavailable: the party takes no more pictures.
@@ -41,14 +42,25 @@ def style_here(interaction: Interaction, preset: str | None, *, has_upload: bool
     """
     party = interaction.client.parties.of(interaction.channel_id)
     if party is None:
-        return preset
+        return gathered
     if party.state != "open":
         raise Unavailable("party_closed")
-    asked = (preset or "").strip()
-    if has_upload or (asked and presets.find(asked).id != party.preset):
+    asked = (gathered.preset or "").strip()
+    has_upload = gathered.style is not None or bool(gathered.other_styles)
+    if has_upload or (asked and preset_called(interaction, asked) != party.preset):
         style = preset_label(party.preset, private_words(interaction))
         raise BadParameter("party_style", style=style)
-    return party.preset
+    return dataclasses.replace(gathered, preset=party.preset)
+
+
+def preset_called(interaction: Interaction, name: str) -> str:
+    """Return what stands for a painting in jobs: one of the server's own or of the collection.
+
+    Raises:
+        BadParameter: there is none of this name.
+    """
+    own = interaction.client.own_presets.find(interaction.guild_id, name)
+    return own.ref if own else presets.find(name).id
 
 
 async def open_party(interaction: Interaction, style: str, minutes: int | None) -> None:
@@ -58,12 +70,12 @@ async def open_party(interaction: Interaction, style: str, minutes: int | None) 
         UserError: why not here, or not like this.
     """
     minutes = _minutes(minutes)
-    preset = presets.find(style)
+    preset = preset_called(interaction, style)
     channel = _channel(interaction)
     check_place(interaction)
     check_permissions(interaction, *NEEDED)
     words = public_words(interaction)
-    post = partycards.invitation(preset.id, interaction.user.id, words)
+    post = partycards.invitation(preset, interaction.user.id, words)
     answer = await interaction.response.send_message(view=post.view)
     if answer.message_id is None:
         raise Unavailable("party_refused")
@@ -73,7 +85,7 @@ async def open_party(interaction: Interaction, style: str, minutes: int | None) 
         guild_id=channel.guild.id,
         channel_id=channel.id,
         host_id=interaction.user.id,
-        preset=preset.id,
+        preset=preset,
         language=words.language,
         ends_at=time.time() + minutes * 60,
         vote_s=min(VOTE_S, minutes * 60.0),
@@ -81,7 +93,7 @@ async def open_party(interaction: Interaction, style: str, minutes: int | None) 
     await interaction.client.parties.add(party)
     interaction.client.host.accompany(party)
     await thread.send(view=partycards.welcome(party, words).view)
-    log.info("party_opened thread=%s minutes=%d preset=%s", thread.id, minutes, preset.id)
+    log.info("party_opened thread=%s minutes=%d preset=%s", thread.id, minutes, preset)
 
 
 async def end_party(interaction: Interaction, thread_id: str) -> None:
@@ -118,8 +130,8 @@ def _channel(interaction: Interaction) -> discord.TextChannel:
     return channel
 
 
-async def _thread(message: discord.PartialMessage, preset: Preset, words: Words) -> discord.Thread:
-    name = partycards.thread_name(preset.id, words)
+async def _thread(message: discord.PartialMessage, preset: str, words: Words) -> discord.Thread:
+    name = partycards.thread_name(preset, words)
     try:
         return await message.create_thread(name=name, auto_archive_duration=ARCHIVE_AFTER_MIN)
     except discord.HTTPException as error:

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 PHOTOS: Final = Path(__file__).parent / "rehearsal"
 POSTED: Final = ("mountains.webp", "kingfisher.webp", "castle.webp", "red_panda.webp")
 WELCOME: Final = (
-    "Type `/stylize`, attach a photo as `content` (your own, or one of these from the folder "
-    "`bot/rehearsal`), choose a painting under `+ more` → `preset`, and press Enter. Then watch."
+    "Type `/stylize`, press Enter and then the arrow at the right: a form asks for a photo (your own, or one "
+    "of these from the folder `bot/rehearsal`) and a painting. Then watch. Options stand under `+ more`. "
+    "You can also look through `/styles`, or right-click a picture here."
 )
 ROOMS_EVERY_S: Final = 0.5
 """How often new threads are looked for."""

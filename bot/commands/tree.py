@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord import app_commands
 
+from bot.commands.menus import message_menus
 from bot.commands.sharing import sharing_commands
+from bot.commands.styles import styles_command
 from bot.commands.stylize import stylize_command
 from bot.i18n.translator import CommandTranslator
 from bot.ui.answers import answer_failure
@@ -27,8 +29,10 @@ class GafuuTree(app_commands.CommandTree["GafuuBot"]):
 
     def __init__(self, client: GafuuBot) -> None:
         super().__init__(client)
-        for command in (stylize_command(), *sharing_commands()):
+        for command in (stylize_command(), styles_command(), *sharing_commands()):
             self.add_command(command)
+        for menu in message_menus():
+            self.add_command(menu)
 
     async def on_error(
         self, interaction: discord.Interaction[GafuuBot], error: app_commands.AppCommandError, /

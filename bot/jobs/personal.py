@@ -46,8 +46,8 @@ class PersonalSource(Protocol):
     name: str
     """Of its part of the export."""
 
-    async def export(self, person_id: int) -> tuple[object, Mapping[str, bytes]]:
-        """Return what JSON can hold, and files by name."""
+    async def export(self, person_id: int) -> tuple[object, Mapping[str, bytes | str]]:
+        """Return what JSON can hold, and files by name without ending: their bytes, or the store's sha256."""
 
     async def erase(self, person_id: int) -> None:
         """Forget the person."""

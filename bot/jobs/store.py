@@ -203,6 +203,10 @@ class JobStore:
         """
         return await asyncio.to_thread(self._blobs.read, name)
 
+    async def write_blob(self, content: bytes) -> str:
+        """Keep a picture and return its sha256; name it in a row soon, or the sweeper removes it."""
+        return await asyncio.to_thread(self._blobs.write, content)
+
     async def read(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return rows, for whatever else is kept in the same file."""
         return await self._rows(sql, *values)
@@ -228,7 +232,7 @@ class JobStore:
             await self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
     async def sweep(self, *, inputs_s: float, results_s: float) -> int:
-        """Remove what has been kept long enough, counted from the end of its job, and files of no job.
+        """Remove what has been kept long enough, counted from the end of its job, and files of no use.
 
         Args:
             inputs_s: for the pictures that people sent, and the small copies of them.
@@ -243,11 +247,12 @@ class JobStore:
                 await self._db.execute(sql, (now - inputs_s,))
             for sql in schema.FORGET_RESULTS:
                 await self._db.execute(sql, (now - results_s,))
+            await self._db.execute("DELETE FROM kept_pictures WHERE until < ?", (now,))
         return await self.sweep_files()
 
     async def sweep_files(self) -> int:
-        """Remove the files that no job refers to any more; return how many."""
-        kept = {row["hash"] for row in await self._rows("SELECT DISTINCT hash FROM job_blobs")}
+        """Remove the files that nothing refers to any more; return how many."""
+        kept = {row["hash"] for row in await self._rows(schema.REFERRED_BLOBS)}
         return await asyncio.to_thread(self._blobs.sweep, kept, unused_for_s=UNREFERENCED_GRACE_S)
 
     def _next_ms(self, now: float) -> int:

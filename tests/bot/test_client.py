@@ -46,7 +46,7 @@ async def test_what_discord_is_told(tmp_path: Path) -> None:
     async with opened(new_bot(tmp_path, small=True)) as stage:
         (commands,) = stage.sent("PUT", COMMANDS)
     slash = {command["name"]: command for command in commands if command["type"] == 1}
-    own = {"gallery", "help", "history", "party", "privacy", "queue", "settings", "stylize"}
+    own = {"gallery", "help", "history", "party", "privacy", "queue", "settings", "styles", "stylize"}
     assert own <= slash.keys()
     for name, command in slash.items():
         assert command["name_localizations"] == {}
@@ -58,18 +58,26 @@ async def test_what_discord_is_told(tmp_path: Path) -> None:
                 assert told == words.say(f"option.{name}.{option['name']}")
                 assert len(told) <= 100
     command = slash["stylize"]
-    required = {option["name"]: option["required"] for option in command["options"]}
-    assert required == {
-        "content": True,
-        "style": False,
-        "preset": False,
-        "strength": False,
-        "mode": False,
-        "brush": False,
-        "size": False,
-    }
+    assert [option["name"] for option in command["options"]] == [
+        *("content", "style", "preset", "strength", "mode"),
+        *("keep_colors", "brush", "size", "second_style", "private"),
+    ]
+    assert not any(option["required"] for option in command["options"])
     assert command["contexts"] == [0, 1, 2]
     assert command["integration_types"] == [0, 1]
+
+
+async def test_menus_are_told(tmp_path: Path) -> None:
+    """Three menus on messages, whose names are what people see of them: these are in both languages."""
+    async with opened(new_bot(tmp_path, small=True)) as stage:
+        (commands,) = stage.sent("PUT", COMMANDS)
+    menus = [each for each in commands if each["type"] == discord.AppCommandType.message.value]
+    english, japanese = words_in("en"), words_in("ja")
+    names = {each["name"]: each["name_localizations"]["ja"] for each in menus}
+    keys = ("menu.stylize", "menu.content", "menu.style")
+    assert names == {english.say(key): japanese.say(key) for key in keys}
+    assert all(each["contexts"] == [0, 1, 2] for each in menus)
+    assert all(each["integration_types"] == [0, 1] for each in menus)
 
 
 async def test_commands_of_a_server_under_trial(tmp_path: Path) -> None:

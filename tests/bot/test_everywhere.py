@@ -12,7 +12,9 @@ from staging.seen import gallery, pieces, refusal, results, shows, text, told
 from staging.stage import speaking
 
 from bot.client import INTENTS
+from bot.commands.menus import message_menus
 from bot.commands.sharing import sharing_commands
+from bot.commands.styles import styles_command
 from bot.commands.stylize import stylize_command
 from bot.i18n import words_in
 from bot.rehearsal.realtime import until
@@ -58,7 +60,7 @@ def as_guest(*, permissions: discord.Permissions | None = None, private: bool = 
 
 def test_where_commands_are_offered() -> None:
     """Painting and one's own things everywhere; what belongs to a server only in servers with the bot."""
-    for command in (stylize_command(), *sharing_commands()):
+    for command in (stylize_command(), styles_command(), *message_menus(), *sharing_commands()):
         contexts, installs = command.allowed_contexts, command.allowed_installs
         assert contexts is not None
         assert installs is not None
@@ -162,9 +164,9 @@ async def test_help(stage: Stage, language: str, place: str) -> None:
     with speaking(language):
         reply = await (alice.slash(channel, "help") if place == "server" else alice.user.slash("help"))
         shown = text(await told(reply))
-    for command in (stylize_command(), *sharing_commands()):
+    for command in (stylize_command(), styles_command(), *sharing_commands()):
         assert command.name == "help" or f"/{command.name}`" in shown
-    for label in ("again", "stronger", "gentler", "larger", "swap", "details", "stop", "cancel"):
+    for label in ("again", "stronger", "gentler", "larger", "other", "swap", "details", "stop", "cancel"):
         assert words_in(language).texts[f"button.{label}"] in shown
     assert len(shown) < 4000
 

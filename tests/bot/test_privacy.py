@@ -227,7 +227,7 @@ class Doodles:
     def __init__(self) -> None:
         self.kept = {7: b"\x89PNG\r\n\x1a\n a doodle"}
 
-    async def export(self, person_id: int) -> tuple[object, Mapping[str, bytes]]:
+    async def export(self, person_id: int) -> tuple[object, Mapping[str, bytes | str]]:
         """Return what is kept."""
         return {"count": person_id in self.kept}, {"one": self.kept[person_id]}
 
