@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from staging.seen import buttons, gallery, refusal, shows, text
+from staging.seen import buttons, fields, gallery, refusal, shows, text
 from staging.stage import new_bot, opened, speaking
 
 from bot.i18n import words_in
@@ -140,6 +140,42 @@ async def test_other_styles_are_refused(stage: Stage, photo: Upload, texture: Up
         reply = await host.slash(thread, "stylize", content=photo, preset="kiss")
         style = "エドヴァルド・ムンク「叫び」"
         assert await refusal(reply) == words_in("ja").refusals["party_style"].format(style=style)
+
+
+@on_stage
+async def test_menus_and_kept_pictures_at_a_party(stage: Stage, photo: Upload, texture: Upload) -> None:
+    """A kept content is painted in the party's style, whatever else is kept; a form asks for no style."""
+    channel, host = stage.elsewhere().room()
+    thread = await party_in(channel, host)
+    message = await host.send(channel, "look", attachments=[photo])
+    other = await host.send(channel, "and this", attachments=[texture])
+    for half, picture in (("content", message), ("style", other)):
+        kept = await host.context_menu(channel, EN.say(f"menu.{half}"), picture)
+        await until(lambda kept=kept: kept.response and kept.response.content)
+    await shows(await host.slash(thread, "stylize"), "See the picture")
+    (job,) = await stage.bot.store.in_channel(thread.id)
+    assert job.presets == ("scream",)
+    await stage.bot.kept.forget(host.id)
+    form = await host.slash(thread, "stylize")
+    assert set(fields(form)) == {"content", "strength"}
+
+
+@on_stage
+async def test_a_party_in_a_style_of_the_servers_own(stage: Stage, photo: Upload, texture: Upload) -> None:
+    """It is found by its title, and a painting of the collection is refused there."""
+    server = stage.elsewhere()
+    channel, host = server.room()
+    await stage.bot.own_presets.add(
+        server.guild.id, title="Our Stripes", artist="", licence="ours",
+        image=texture[1], thumbnail=None, added_by=host.id,
+    )  # fmt: skip
+    thread = await party_in(channel, host, style="our stripes")
+    assert thread.name == "Party: Our Stripes"
+    await painted(thread, host, photo)
+    refused = await refusal(await host.slash(thread, "stylize", content=photo, preset="scream"))
+    assert refused == SENTENCES["party_style"].format(style="Our Stripes")
+    await host.click(welcome_in(thread), label="End the party")
+    assert f"<@{host.id}>" in text(await ballot_in(stage, thread))
 
 
 @on_stage

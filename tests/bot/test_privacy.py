@@ -219,6 +219,28 @@ async def test_inputs_and_results_have_their_own_times(tmp_path: Path, photo: Up
         assert kept.image == await result.attachments[2].read()
 
 
+@on_stage
+async def test_kept_and_given_pictures(stage: Stage, photo: Upload, texture: Upload) -> None:
+    """Both are sent; of a painting given to a server only the giver is forgotten, of a kept one all."""
+    server = stage.elsewhere()
+    channel, alice = server.room()
+    await stage.bot.kept.keep(alice.id, "content", photo[1])
+    own = await stage.bot.own_presets.add(
+        server.guild.id, title="Stripes", artist="", licence="mine",
+        image=texture[1], thumbnail=None, added_by=alice.id,
+    )  # fmt: skip
+    (archive,) = await archives(channel, alice)
+    facts = json.loads(archive.read("gafuu.json"))
+    assert list(facts["kept"]) == ["content"]
+    assert facts["own_presets"][0]["licence"] == "mine"
+    assert archive.read("kept/content.png") == photo[1]
+    assert archive.read(f"own_presets/{server.guild.id}-1.png") == texture[1]
+    assert await stage.bot.personal.erase(alice.id) == 0
+    assert await stage.bot.kept.of(alice.id) == {}
+    rows = await stage.bot.store.read("SELECT added_by FROM own_presets WHERE hash = ?", own.blob)
+    assert [row["added_by"] for row in rows] == [0]
+
+
 class Doodles:
     """Something else that keeps data of people."""
 

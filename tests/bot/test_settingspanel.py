@@ -196,8 +196,11 @@ async def test_remixes_for_owners_only(stage: Stage, photo: Upload, language: st
     await boss.select(panel, ["owner"], custom_id="gafuu-set:remix")
     await shows(await alice.slash(channel, "stylize", content=photo, preset="scream"), "See the picture")
     result = await result_in(channel)
+    other_id = buttons(result)["Other style…"]
     with speaking(language, guild_locale="en-US"):
         press = await server.person("bob").click(result, label="Again")
+        assert await refusal(press) == words_in(language).refusals["remix_closed"]
+        press = await server.guild.add_member(stage.env.create_user("ben")).click(result, custom_id=other_id)
         assert await refusal(press) == words_in(language).refusals["remix_closed"]
     await shows(await alice.click(result, label="Again"), "See the picture")
     tidy = server.person("tidy", manage_messages=True)
