@@ -30,6 +30,7 @@ class Order:
     mask: Path | None
     output: Path
     curve: Path | None
+    timelapse: Path | None
     extractor: str | None
     device: str
     keep_partial: bool
@@ -80,6 +81,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         mask=arguments.mask,
         output=arguments.output,
         curve=arguments.curve,
+        timelapse=arguments.timelapse,
         extractor=arguments.extractor,
         device=arguments.device,
         keep_partial=arguments.keep_partial,
@@ -89,5 +91,8 @@ def _order(arguments: argparse.Namespace) -> Order:
 def _check_outputs(arguments: argparse.Namespace) -> None:
     sources = [path for path in (arguments.content, arguments.like, arguments.mask) if path is not None]
     check_output(arguments.output, FORMATS, sources=sources)
-    if arguments.curve is not None:
-        check_output(arguments.curve, [".png"], sources=[*sources, arguments.output])
+    outputs = [arguments.output]
+    for path, ending in ((arguments.curve, ".png"), (arguments.timelapse, ".webp")):
+        if path is not None:
+            check_output(path, [ending], sources=[*sources, *outputs])
+            outputs.append(path)

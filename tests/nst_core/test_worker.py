@@ -141,14 +141,16 @@ def test_shows_a_first_impression_at_once(worker: Worker) -> None:
 
 
 def test_paints_a_draft(worker: Worker) -> None:
-    """One step, no losses, no curve."""
-    ordered = request("draft", size_px=96)
+    """One step, no losses, no curve; with a mask and a timelapse, as both were asked for."""
+    ordered = dataclasses.replace(request("draft", size_px=96), mask=upload((30, 22)), timelapse=True)
     worker.say(dataclasses.replace(ordered, params=dataclasses.replace(ordered.params, mode="draft")))
     (step,), pastiche = outcome(worker)
     assert isinstance(pastiche, Pastiche)
     assert (step.step, step.steps, step.losses) == (1, 1, {})
     assert (pastiche.steps, pastiche.curve, pastiche.losses, pastiche.stopped_early) == (1, None, {}, False)
     assert Image.open(io.BytesIO(pastiche.image)).size == (96, 72)
+    assert pastiche.timelapse is not None
+    assert Image.open(io.BytesIO(pastiche.timelapse)).size == (96, 72)
 
 
 @pytest.mark.parametrize("keep", [True, False])
