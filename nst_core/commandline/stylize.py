@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from nst_core.commandline.bar import Bar
 from nst_core.commandline.files import FORMATS, check_output
 from nst_core.commandline.manner import Manner, manner
 from nst_core.protocol import StyleParams
+from nst_core.worker import let_threads_sleep
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +51,7 @@ def stylize(arguments: argparse.Namespace, stderr: TextIO) -> Answer:
     order = _order(arguments)
     bar = Bar(stderr)
     bar.note("loading …")
+    let_threads_sleep(os.environ)
     try:
         from nst_core.commandline.easel import paint  # noqa: PLC0415 - torch takes seconds; mistakes need not
 

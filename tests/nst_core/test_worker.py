@@ -31,7 +31,14 @@ from nst_core.protocol import (
     read_frame,
     write_frame,
 )
-from nst_core.worker import BROKEN_PIPE, CANNOT_START, DONE, lacks_memory, single_out
+from nst_core.worker import (
+    BROKEN_PIPE,
+    CANNOT_START,
+    DONE,
+    lacks_memory,
+    let_threads_sleep,
+    single_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,6 +256,13 @@ def test_singles_out_a_device(device: str, visible: str | None, alone: str | Non
     environ = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     single_out(device, environ)
     assert environ.get("CUDA_VISIBLE_DEVICES") == alone
+
+
+def test_threads_sleep_while_they_wait() -> None:
+    """Unless whoever runs the machine has said otherwise."""
+    for said, expected in ({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"):
+        let_threads_sleep(said)
+        assert said == {"OMP_WAIT_POLICY": expected}
 
 
 def test_knows_a_lack_of_memory() -> None:
