@@ -284,7 +284,7 @@ def _open(data: bytes, kind: str, role: str, limits: Limits) -> Image.Image:
 
 def _check_jpeg(data: bytes, role: str) -> None:
     if formats.jpeg_bits(data) not in {0, 8}:
-        raise BadImage("image_unsupported", role=role, kind=f"{formats.jpeg_bits(data)}-bit JPEG")
+        raise BadImage("image_unsupported", role=role, kind=formats.DEEP_JPEG)
     if data.count(b"\xff\xda") > _MOST_JPEG_SCANS:
         raise BadImage("image_damaged", role=role, kind="JPEG")
 

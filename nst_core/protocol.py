@@ -72,7 +72,8 @@ class StyleParams:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if self.mode not in MODES:
-            raise BadParameter("not_a_choice", name="mode", value=str(self.mode), choices=", ".join(MODES))
+            choices = ", ".join(AVAILABLE_MODES)
+            raise BadParameter("not_a_choice", name="mode", value=str(self.mode), choices=choices)
         for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nst_core import protocol
 from nst_core.errors import SENTENCES, BadImage, BadParameter, Busy
 from nst_core.protocol import (
+    AVAILABLE_MODES,
     MAX_FRAME_BYTES,
     MODES,
     RANGES,
@@ -366,3 +367,10 @@ def _taken_apart(frame: bytes) -> tuple[dict[str, Any], bytes]:
 def _frame(header: object, rest: bytes) -> bytes:
     text = json.dumps(header).encode()
     return struct.pack(">I", len(text)) + text + rest
+
+
+def test_unknown_mode_names_the_modes_that_there_are() -> None:
+    """Nobody is sent to a mode that cannot be painted."""
+    with pytest.raises(BadParameter) as caught:
+        StyleParams(mode="cubist")
+    assert caught.value.values["choices"] == ", ".join(AVAILABLE_MODES)

@@ -224,7 +224,7 @@ async def test_result_has_its_buttons(words: Words) -> None:
     """Under every result, the light one included, in rows of at most five."""
     for light in (False, True):
         post = cards.result(PAINTED, words, pastiche_only=light)
-        actions = ("again", "stronger", "gentler", "larger", "swap", "details", "delete")
+        actions = ("again", "stronger", "gentler", "other", "swap", "larger", "details", "delete")
         assert button_ids(post) == [f"gafuu:{action}:01job" for action in actions]
         assert all(len(part["components"]) <= 5 for part in parts(post) if part["type"] == 1)
 
@@ -261,7 +261,8 @@ async def test_result_stays_below_what_one_request_may_hold() -> None:
     large = replace(
         PASTICHE, image=bytes(MOST_MESSAGE_BYTES - 20), content_view=bytes(30), style_views=(bytes(5),) * 2
     )
-    post = cards.result(replace(PAINTED, pastiche=large), EN)
+    mixed = replace(PAINTED.job, presets=("scream", None), weights=(1.0, 1.0))
+    post = cards.result(replace(PAINTED, job=mixed, pastiche=large), EN)
     names = [picture.name for picture in post.pictures]
     assert names == ["style_1.jpg", "style_2.jpg", "pastiche.jpg", "curve.png"]
     assert sum(len(picture.data) for picture in post.pictures) <= MOST_MESSAGE_BYTES
@@ -333,3 +334,8 @@ def test_progress_bar(step: int, steps: int, filled: int) -> None:
 def test_loss_without_a_name_keeps_its_own() -> None:
     """A mode may speak of terms that no language file knows."""
     assert compact_losses({"moments": 12345.0}, EN) == "moments 1.23e4"
+
+
+async def test_own_painting_of_a_server_is_called_by_its_title() -> None:
+    """What somebody wrote is shown as it stands: nothing in it formats."""
+    assert cards.preset_label("own:Stripes *and* dots", EN) == "Stripes \\*and\\* dots"

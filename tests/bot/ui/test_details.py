@@ -114,6 +114,16 @@ def test_parent_that_nobody_here_can_see_has_no_link(parent: JobRecord | None) -
     assert "Made from" not in details(job(), PASTICHE, None, EN)
 
 
+def test_kept_colours_are_told() -> None:
+    """Only where somebody wished for them."""
+    plain = job()
+    kept = dataclasses.replace(plain, params=dataclasses.replace(plain.params, keep_colors=True))
+    for words in (EN, JA):
+        line = words.say("details.keep_colors")
+        assert line in details(kept, None, None, words).splitlines()
+        assert line not in details(plain, None, None, words)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_draft_is_told_as_one_step(language: str) -> None:
     """“1 steps” is nobody's language."""
