@@ -113,6 +113,8 @@ class StyleRequest:
     """Of the words on the loss curve."""
     mask: bytes | None = None
     """A picture of the content's shape, white where it is to be painted; None paints all of it."""
+    timelapse: bool = False
+    """Whether an animation of how the picture came to be is wanted as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,8 @@ class Pastiche:
     steps: int
     stopped_early: bool
     seconds: float
+    timelapse: bytes | None = None
+    """How it came to be, an animated WebP of a few hundred kB; None unless it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
