@@ -172,8 +172,7 @@ def _usual(path: Path | None) -> Path | None:
 def _settings(path: Path | None, *, quiet: bool = False) -> Settings:
     """Load the settings and start to log; quietly where a person reads the output."""
     settings = config.load(path)
-    secrets = [settings.token.get_secret_value()] if settings.token else []
-    log.set_up("WARNING" if quiet else settings.log.level, secrets=secrets)
+    log.set_up("WARNING" if quiet else settings.log.level, secrets=config.secrets_of(settings))
     return settings
 
 

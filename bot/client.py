@@ -112,10 +112,19 @@ def create_bot(
 
     Args:
         settings: everything it needs to know, but for the token.
-        pool: where to paint; None for the worker processes of this machine.
+        pool: where to paint; None for what the settings ask for.
         patience_s: the pauses between attempts at posting a result.
     """
-    return GafuuBot(settings, pool=pool or LocalPool.of(settings), patience_s=patience_s)
+    return GafuuBot(settings, pool=pool or pool_of(settings), patience_s=patience_s)
+
+
+def pool_of(settings: Settings) -> Pool:
+    """Return the pool that the settings ask for, not started."""
+    if settings.workers.backend == "local":
+        return LocalPool.of(settings)
+    from bot.pool.nats import NatsPool  # noqa: PLC0415 - most bots never need that client
+
+    return NatsPool.of(settings)
 
 
 def _read_texts() -> None:

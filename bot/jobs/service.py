@@ -92,7 +92,7 @@ class JobService:
         """
         await self._outlook.load()
         for record in await self._store.unfinished():
-            if record.state == "running":
+            if record.state == "running" and not await self._painter.take_up(record):
                 await self._store.update(record.id, state="queued")
         self._painter.add_all(job for job in await self._store.unfinished() if job.state == "queued")
         self._chores.own(self._sweep(), name="sweeper")

@@ -53,6 +53,8 @@ class LocalPool:
         command: returns the command that starts a worker on a device; tests start other ones.
     """
 
+    outlives_bot = False
+
     def __init__(
         self,
         devices: str = "auto",
@@ -71,6 +73,7 @@ class LocalPool:
         self._slots: list[LocalSlot] = []
         self._streams: dict[tuple[str, int], AttemptStream] = {}
         self._changed = asyncio.Event()
+        self._news = asyncio.Event()
         self._closing = False
 
     @classmethod
@@ -103,7 +106,7 @@ class LocalPool:
                 device.slot,
                 self._command(device),
                 patience=self._patience,
-                changed=self._changed.set,
+                changed=self._note_change,
             )
             self._slots.append(slot)
             slot.start()
@@ -127,8 +130,15 @@ class LocalPool:
         """Return once at least one slot is ready to take a job."""
         await self._until(lambda: any(slot.state == "ready" for slot in self.slots()))
 
-    async def dispatch(self, request: StyleRequest, *, avoid: str | None = None) -> Slot:
+    async def dispatch(
+        self, request: StyleRequest, *, avoid: str | None = None, only: str | None = None
+    ) -> Slot:
         """Send one attempt of a job to a ready slot and return that slot.
+
+        Args:
+            request: the attempt.
+            avoid: a slot's name to be used only if no other one is ready.
+            only: the one slot to use; None for any.
 
         Raises:
             NoFreeSlot: nothing was sent.
@@ -137,7 +147,8 @@ class LocalPool:
         key = (request.job_id, request.attempt)
         if key in self._streams:
             raise ValueError(f"attempt {request.attempt} of job {request.job_id} is already here")
-        ready = [slot for slot in self._slots if slot.view().state == "ready"]
+        views = [(slot, slot.view()) for slot in self._slots]
+        ready = [slot for slot, view in views if view.state == "ready" and only in (None, view.name)]
         if self._closing or not ready:
             raise NoFreeSlot
         slot = min(ready, key=lambda slot: slot.view().name == avoid)
@@ -145,6 +156,10 @@ class LocalPool:
         slot.accept(request, stream)
         log.info("attempt-sent job=%s attempt=%d slot=%s", *key, slot.view().name)
         return slot.view()
+
+    async def resume(self, job_id: str, attempt: int) -> Slot | None:  # noqa: ARG002 - the interface's names
+        """Return None: a worker ends with its bot."""
+        return None
 
     async def stop(self, job_id: str, *, keep: bool) -> None:
         """Ask the running attempt to end; after a grace time its worker is killed.
@@ -167,6 +182,17 @@ class LocalPool:
             if not isinstance(news, Progress):
                 self._streams.pop(key, None)
             yield news
+
+    async def changed_within(self, seconds: float) -> None:
+        """Return when a slot has changed its state since the last call, or after some seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+
+    def _note_change(self) -> None:
+        self._changed.set()
+        self._news.set()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
