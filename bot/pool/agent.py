@@ -7,7 +7,6 @@ import json
 import logging
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from nats.errors import ConnectionClosedError
@@ -16,9 +15,10 @@ from bot.jobs.tasks import TaskSet
 from bot.pool import subjects, wire
 from bot.pool.base import NoFreeSlot
 from bot.pool.errand import BOOT, MOVED, SLOT
+from bot.pool.mailbag import InHand, acknowledge, fetch_request, store_end
 from bot.pool.report import BEAT_S, Report
 from nst_core.errors import Cancelled, Fault, WorkerDied
-from nst_core.protocol import Failure, Pastiche, Progress, ProtocolError, StyleRequest, decode, encode
+from nst_core.protocol import Failure, Pastiche, Progress, StyleRequest, encode
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -42,18 +42,6 @@ SLOT_WAIT_S: Final = 10.0
 REMEMBERED: Final = 1000
 """Ended attempts that are recognised when they are delivered a second time."""
 LAST_WORDS_S: Final = 5.0
-
-
-@dataclass(slots=True)
-class InHand:
-    """A job that this node has taken."""
-
-    key: Key
-    message: Msg
-    """Its newest delivery, which is the one to acknowledge."""
-    keep: bool | None = None
-    painting: bool = False
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Agent:
@@ -189,7 +177,6 @@ class Agent:
         if job is None:
             return "over" if key in self._ended else "unknown"
         job.keep = keep if job.keep is None else job.keep and keep
-        job.changed.set()
         if job.painting:
             self._chores.own(self._pool.stop(key[0], keep=job.keep), name=f"stop-{key[0]}")
         return "stopping"
@@ -232,7 +219,7 @@ class Agent:
     async def _accept(self, message: Msg) -> None:
         _, _, key = subjects.read_subject(message.subject)
         if key is None or key in self._ended:
-            await self._acknowledge(message)
+            await acknowledge(message)
         elif key in self._in_hand:
             self._in_hand[key].message = message
         else:
@@ -245,7 +232,7 @@ class Agent:
         try:
             await self._report()
             end = await self._end_of(job)
-            await self._deliver(job, end)
+            await store_end(self._js, self._name, job, end)
         finally:
             beat.cancel()
             self._in_hand.pop(job.key, None)
@@ -265,9 +252,9 @@ class Agent:
 
     async def _end_of(self, job: InHand) -> Pastiche | Failure:
         try:
-            if (job.message.headers or {}).get(BOOT) != self._boot:
+            if job.header(BOOT) != self._boot:
                 raise WorkerDied(f"node {self._name} was restarted")
-            request = await self._request(job)
+            request = await fetch_request(self._js, self._name, job)
             await self._begin(job, request)
             return await self._follow(job)
         except Cancelled:
@@ -277,26 +264,9 @@ class Agent:
         except Fault as fault:
             return _failure(job, fault.kind, str(fault))
 
-    async def _request(self, job: InHand) -> StyleRequest:
-        message = job.message
-        parcel = wire.Parcel(message.data, dict(message.headers or {}))
-        chunks = subjects.to_node(self._name, "chunk", job.key)
-        while True:
-            try:
-                request = decode(await wire.unpack(self._js, subjects.IN, chunks, parcel))
-                break
-            except wire.TROUBLE as error:
-                log.debug("node-not-fetched job=%s error=%r", job.key[0], error)
-                await asyncio.sleep(PAUSE_S)
-            if job.keep is False:
-                raise Cancelled
-        if not isinstance(request, StyleRequest) or (request.job_id, request.attempt) != job.key:
-            raise ProtocolError(f"a request that is none: {type(request).__name__}")
-        return request
-
     async def _begin(self, job: InHand, request: StyleRequest) -> None:
         """Give the job to the slot that the bot chose, or, if that does not recover, to any other."""
-        wanted = (job.message.headers or {}).get(SLOT, "").partition("/")[2]
+        wanted = job.header(SLOT).partition("/")[2]
         late = asyncio.get_running_loop().time() + SLOT_WAIT_S
         while True:
             if job.keep is False:
@@ -327,29 +297,6 @@ class Agent:
         if self._draining and isinstance(end, Failure) and end.kind == WorkerDied.kind:
             return Failure(job_id=end.job_id, attempt=end.attempt, kind=MOVED, message=end.message)
         return end
-
-    async def _deliver(self, job: InHand, end: Pastiche | Failure) -> None:
-        """Store the end where the bot finds it, then acknowledge the job; the server is waited for."""
-        subject = subjects.from_node(self._name, "end", job.key)
-        chunks = subjects.result_chunks(self._name, job.key)
-        slot = (job.message.headers or {}).get(SLOT, "")
-        frame = encode(end)
-        while True:
-            try:
-                parcel = await wire.pack(self._js, chunks, frame)
-                headers = dict(parcel.headers) | {SLOT: slot}
-                await self._js.publish(subject, parcel.data, headers=headers)
-                break
-            except wire.TROUBLE as error:
-                log.warning("node-end-waits job=%s attempt=%d error=%r", *job.key, error)
-                await asyncio.sleep(PAUSE_S)
-        await self._acknowledge(job.message)
-
-    async def _acknowledge(self, message: Msg) -> None:
-        try:
-            await message.ack_sync(timeout=wire.REQUEST_S)
-        except wire.TROUBLE as error:  # it will be delivered again, and then it is known to have ended
-            log.debug("node-not-acknowledged error=%r", error)
 
 
 def _failure(job: InHand, kind: str, message: str) -> Failure:

@@ -12,6 +12,7 @@ from bot.pool.errand import BOOT, MOVED, SLOT, Errand
 from bot.pool.fleet import Fleet
 from bot.pool.line import PAUSE_S, Line
 from bot.pool.report import Report
+from bot.pool.streams import prepare_consumer
 from nst_core.errors import JobTimedOut, WorkerDied
 from nst_core.protocol import Failure, Pastiche, Progress, ProtocolError, decode, encode
 
@@ -153,7 +154,7 @@ class Errands:
         await self.line.say(node, {"refuse": reason, "boot": boot})
 
     async def _admit(self, name: str) -> None:
-        await self.line.insist(lambda: wire.prepare_consumer(self.line.js, name, ack_wait_s=ACK_WAIT_S))
+        await self.line.insist(lambda: prepare_consumer(self.line.js, name, ack_wait_s=ACK_WAIT_S))
         if node := self.fleet.node(name):
             node.admitted = True
             self._changed.set()
@@ -284,8 +285,13 @@ class Errands:
             self._withdraw(errand, errand.failure(kind, reason))
 
     async def _catch_up(self) -> None:
-        """The server was away: nobody was silent, and what was said meanwhile is looked up."""
+        """The server was away: nobody was silent, and what was said meanwhile is looked up.
+
+        It may have lost its disk: every node is admitted anew.
+        """
         self.fleet.pardon(self._loop.time())
+        for node in self.fleet:
+            node.admitted = False
         for errand in self.active():
             errand.seen = self._loop.time()
             if errand.sending is None:

@@ -12,6 +12,7 @@ from nats.js.errors import NotFoundError
 
 from bot.jobs.tasks import TaskSet
 from bot.pool import subjects, wire
+from bot.pool.streams import prepare_streams
 from nst_core.errors import Fault
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Line:
             on_refused=lambda: log.error("nats-refused user=%s", self._link.user),
         )
         try:
-            await wire.prepare_streams(self.js)
+            await prepare_streams(self.js)
         except wire.TROUBLE as error:
             raise wire.Unreachable(
                 f"the NATS server at {self._link.url} has no streams: {error!r}"
@@ -157,7 +158,7 @@ class Line:
 
     async def _catch_up(self) -> None:
         """Make what the server may have lost, ask who is there, and let the pool see what it missed."""
-        await self.insist(lambda: wire.prepare_streams(self.js))
+        await self.insist(lambda: prepare_streams(self.js))
         await self._regained()
         await self.ask_who_is_there()
 

@@ -13,10 +13,10 @@ import logging
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
-import nats
 import nats.errors
-from nats.js import api
+from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from bot.pool import subjects
@@ -26,7 +26,6 @@ from nst_core.protocol import MAX_FRAME_BYTES
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from nats.aio.client import Client
     from nats.js import JetStreamContext
 
 log = logging.getLogger(__name__)
@@ -41,7 +40,9 @@ CHUNKS: Final = "Gafuu-Chunks"
 SHA256: Final = "Gafuu-Sha256"
 MESSAGE_ID: Final = "Nats-Msg-Id"
 REQUEST_S: Final = 10.0
-DAY_S: Final = 86400.0
+PROBE_S: Final = 8.0
+RECONNECT_S: Final = 1
+DEFAULT_PORT: Final = 4222
 TROUBLE: Final = (nats.errors.Error, TimeoutError, OSError)
 """What a call raises while the server is away or slow; worth another try."""
 
@@ -115,10 +116,11 @@ async def connect(
             on_refused()
 
     await _probe(link)
-    return await nats.connect(
+    client = Client()
+    await client.connect(
         **_options(link),
         max_reconnect_attempts=-1,
-        reconnect_time_wait=0.25,
+        reconnect_time_wait=RECONNECT_S,
         ping_interval=5,
         max_outstanding_pings=3,
         error_cb=on_error,
@@ -126,28 +128,7 @@ async def connect(
         reconnected_cb=on_regained,
         closed_cb=on_closed,
     )
-
-
-async def prepare_streams(js: JetStreamContext) -> None:
-    """Make the streams that are missing; those that are there stay as they are."""
-    for config in _streams():
-        try:
-            await js.stream_info(config.name or "")
-        except NotFoundError:
-            await js.add_stream(config)
-
-
-async def prepare_consumer(js: JetStreamContext, node: str, *, ack_wait_s: float) -> None:
-    """Make the consumer from which one node, and only it, takes its jobs."""
-    await js.add_consumer(
-        subjects.JOBS,
-        api.ConsumerConfig(
-            durable_name=node,
-            filter_subject=f"gafuu.to.{node}.job.>",
-            ack_policy=api.AckPolicy.EXPLICIT,
-            ack_wait=ack_wait_s,
-        ),
-    )
+    return client
 
 
 async def pack(js: JetStreamContext, chunk_subject: str, frame: bytes) -> Parcel:
@@ -195,49 +176,6 @@ async def unpack(js: JetStreamContext, stream: str, chunk_subject: str, parcel: 
     return frame
 
 
-def _streams() -> tuple[api.StreamConfig, ...]:
-    """Return every stream; their sizes are what a server must have room for, in bytes.
-
-    A full one drops its oldest message: what nobody has fetched for so long nobody will.
-    """
-    file, mebi, newest = api.StorageType.FILE, 2**20, 1
-    jobs = api.StreamConfig(
-        name=subjects.JOBS,
-        subjects=["gafuu.to.*.job.>"],
-        retention=api.RetentionPolicy.WORK_QUEUE,
-        storage=file,
-        max_bytes=256 * mebi,
-        max_age=DAY_S,
-    )
-    kept = {
-        subjects.IN: ("gafuu.to.*.chunk.>", 2048),
-        subjects.ENDS: ("gafuu.from.*.end.>", 256),
-        subjects.OUT: ("gafuu.result.>", 2048),
-    }
-    folders = [
-        api.StreamConfig(
-            name=name,
-            subjects=[subject],
-            storage=file,
-            max_msgs_per_subject=newest,
-            max_bytes=size * mebi,
-            max_age=DAY_S,
-            allow_direct=True,
-        )
-        for name, (subject, size) in kept.items()
-    ]
-    news = api.StreamConfig(
-        name=subjects.NEWS,
-        subjects=["gafuu.from.*.progress.>"],
-        storage=api.StorageType.MEMORY,
-        max_msgs_per_subject=newest,
-        max_bytes=64 * mebi,
-        max_age=3600.0,
-        allow_direct=True,
-    )
-    return jobs, *folders, news
-
-
 async def _each(work: Callable[[int], Awaitable[T]], count: int) -> list[T]:
     """Do numbered pieces of work, a few at a time; the first error ends them all."""
     room = asyncio.Semaphore(AT_ONCE)
@@ -269,12 +207,13 @@ def _count(text: str) -> int:
 
 async def _probe(link: Link) -> None:
     """Connect once: the lasting connection, which never gives up, would not tell a refusal."""
-    silent: dict[str, Any] = {"error_cb": _ignore, "allow_reconnect": False, "connect_timeout": 5}
     try:
-        client = await nats.connect(**_options(link), **silent)
-        await client.close()
+        async with asyncio.timeout(PROBE_S):
+            await _knock(link)
+            await _try(link)
     except ssl.SSLCertVerificationError as error:
-        raise ConfigError(f"nats.url: the certificate of {link.url} is not trusted: {error.reason}") from None
+        reason = error.verify_message
+        raise ConfigError(f"nats.url: the certificate of {link.url} is not trusted: {reason}") from None
     except TROUBLE as error:
         if _is_refusal(error):
             raise ConfigError(
@@ -282,6 +221,41 @@ async def _probe(link: Link) -> None:
                 f"for “{link.user}”; copy it again from where the node was added"
             ) from None
         raise Unreachable(f"no NATS server at {link.url}: {str(error) or type(error).__name__}") from None
+
+
+async def _try(link: Link) -> None:
+    """Connect and go; the first error counts, where the client itself would go on trying."""
+    client = Client()
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def fail(error: Exception) -> None:
+        if not failed.done():
+            failed.set_exception(error)
+
+    trying = asyncio.create_task(
+        client.connect(**_options(link), error_cb=fail, allow_reconnect=False), name="probe"
+    )
+    try:
+        await asyncio.wait((trying, failed), return_when=asyncio.FIRST_COMPLETED)
+        await (trying if trying.done() else failed)
+    finally:
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)
+        failed.cancel()
+        await client.close()
+
+
+async def _knock(link: Link) -> None:
+    """Find out at once whether anybody listens, and who; the client would try for minutes."""
+    address = urlsplit(link.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port or DEFAULT_PORT)
+    try:
+        if tls := link.tls():
+            await reader.readline()  # a NATS server introduces itself before the handshake
+            await writer.start_tls(tls, server_hostname=address.hostname)
+    finally:
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
 def _options(link: Link) -> dict[str, Any]:
@@ -298,7 +272,3 @@ def _options(link: Link) -> dict[str, Any]:
 
 def _is_refusal(error: BaseException) -> bool:
     return "authorization" in str(error).lower() or "authentication" in str(error).lower()
-
-
-async def _ignore(_: Exception) -> None:
-    """Say nothing: the error is raised as well."""

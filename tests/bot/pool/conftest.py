@@ -124,6 +124,8 @@ class Cluster:
     ledger: Ledger
     nodes: list[NodeProcess] = field(default_factory=list)
     pools: list[NatsPool] = field(default_factory=list)
+    servers: list[Server] = field(default_factory=list)
+    """Of a test's own, which end with it."""
 
     def node(
         self,
@@ -163,6 +165,8 @@ class Cluster:
             node.terminate()
         for node in self.nodes:
             await node.ended()
+        for server in self.servers:
+            server.kill()
         await _until_gone(self.ledger)
 
 
