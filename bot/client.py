@@ -14,6 +14,7 @@ from bot.i18n import LANGUAGES, words_in
 from bot.jobs.delivery import Delivery
 from bot.jobs.service import JobService
 from bot.jobs.store import JobStore
+from bot.metrics import Metrics
 from bot.pool.local import LocalPool
 from bot.presses import actions
 from bot.ui.buttons import JobButton
@@ -36,6 +37,7 @@ class GafuuBot(discord.Client):
         settings: as given.
         tree: its commands.
         pool: where pictures are painted.
+        metrics: what is counted.
         store: what it must not forget; from `setup_hook` on.
         service: its jobs; from `setup_hook` on.
         delivery: shows jobs on their cards and posts their results; from `setup_hook` on.
@@ -46,15 +48,18 @@ class GafuuBot(discord.Client):
     delivery: Delivery
 
     def __init__(self, settings: Settings, *, pool: Pool, patience_s: tuple[float, ...]) -> None:
+        metrics = Metrics(pool.slots)
         super().__init__(
             # Commands and buttons come without any intent; servers are needed for their upload limits.
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             chunk_guilds_at_startup=False,
+            http_trace=metrics.trace(),
         )
         self.settings = settings
         self.pool = pool
+        self.metrics = metrics
         self.tree = GafuuTree(self)
         self._patience_s = patience_s
         self._running = contextlib.AsyncExitStack()
@@ -92,8 +97,13 @@ class GafuuBot(discord.Client):
     async def _start_jobs(self) -> None:
         limits, discord_settings = self.settings.limits, self.settings.discord
         self.service = JobService(
-            store=self.store, pool=self.pool, queue_limit=limits.queue, per_person=limits.per_person
+            store=self.store,
+            pool=self.pool,
+            queue_limit=limits.queue,
+            per_person=limits.per_person,
+            saw=self.metrics.saw,
         )
+        self.metrics.views = self.service.views
         self.delivery = Delivery(
             self, self.service, edit_every_s=discord_settings.edit_every_s, patience_s=self._patience_s
         )

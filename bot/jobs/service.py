@@ -50,6 +50,7 @@ class JobService:
         keep_s: how long the pictures of a job are kept after its end.
         sweep_every_s: how often old pictures are looked for.
         pause_s: how long to wait after a disk fault before another job is begun.
+        saw: called with a job's view before and after each change, to count.
     """
 
     def __init__(
@@ -63,13 +64,14 @@ class JobService:
         keep_s: float = 30 * 86400.0,
         sweep_every_s: float = 3600.0,
         pause_s: float = 5.0,
+        saw: Callable[[JobView | None, JobView], None] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._keep_s = keep_s
         self._sweep_every_s = sweep_every_s
         self._queue = FairQueue(queue_limit=queue_limit, per_person=per_person)
-        self._board = Board()
+        self._board = Board(saw)
         self._outlook = Outlook(store=store, pool=pool, board=self._board, clock=clock)
         self._painter = Painter(
             store=store,

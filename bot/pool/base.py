@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from nst_core.errors import Fault
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -38,6 +40,10 @@ class Slot:
     memory_used_bytes: int | None = field(default=None, compare=False)
     utilisation: float | None = field(default=None, compare=False)
     """0 … 1; None where that is not known."""
+
+
+class Unreachable(Fault):
+    """The pool cannot be reached just now; another try may succeed."""
 
 
 class NoFreeSlot(Exception):

@@ -12,6 +12,7 @@ from nats.js.errors import NotFoundError
 
 from bot.jobs.tasks import TaskSet
 from bot.pool import subjects, wire
+from bot.pool.base import Unreachable
 from bot.pool.streams import prepare_streams
 from nst_core.errors import Fault
 
@@ -85,9 +86,7 @@ class Line:
         try:
             await prepare_streams(self.js)
         except wire.TROUBLE as error:
-            raise wire.Unreachable(
-                f"the NATS server at {self._link.url} has no streams: {error!r}"
-            ) from error
+            raise Unreachable(f"the NATS server at {self._link.url} has no streams: {error!r}") from error
         await self._nc.subscribe(subjects.EVERY_NODE, cb=self._on_message)
         await self.ask_who_is_there()
 

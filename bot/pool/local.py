@@ -6,17 +6,20 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from bot.pool.attempt import AttemptStream
 from bot.pool.base import NoFreeSlot
 from bot.pool.devices import find_devices
+from bot.pool.gauges import Gauge, gpu_of, read_gpus, resident_bytes
 from bot.pool.slot import LocalSlot, Patience
 from nst_core.protocol import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from bot.config import Settings
     from bot.pool.base import Slot
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from nst_core.protocol import Failure, Pastiche, StyleRequest
 
 log = logging.getLogger(__name__)
+
+GAUGES_EVERY_S: Final = 10.0
 
 
 def worker_command(
@@ -75,6 +80,8 @@ class LocalPool:
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
         self._closing = False
+        self._gauges: dict[str, Gauge] = {}
+        self._watch: asyncio.Task[None] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> LocalPool:
@@ -110,6 +117,7 @@ class LocalPool:
             )
             self._slots.append(slot)
             slot.start()
+        self._watch = asyncio.create_task(self._watch_devices(), name="gauges")
 
     async def close(self, *, drain_s: float = 0.0) -> None:
         """Take no more jobs, let running ones finish for at most `drain_s`, then end every worker.
@@ -117,6 +125,9 @@ class LocalPool:
         An attempt that is still running then ends with a `Failure` of kind "worker_died".
         """
         self._closing = True
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._until(lambda: not any(slot.state == "busy" for slot in self.slots()))
@@ -124,7 +135,7 @@ class LocalPool:
 
     def slots(self) -> Sequence[Slot]:
         """Return every slot as it is now."""
-        return [slot.view() for slot in self._slots]
+        return [self._gauged(slot) for slot in self._slots]
 
     async def wait_for_slot(self) -> None:
         """Return once at least one slot is ready to take a job."""
@@ -190,6 +201,18 @@ class LocalPool:
                 await self._news.wait()
         self._news.clear()
 
+    def _gauged(self, slot: LocalSlot) -> Slot:
+        view = slot.view()
+        gauge = self._gauges.get(view.name, Gauge())
+        return replace(view, memory_used_bytes=gauge.memory_used_bytes, utilisation=gauge.utilisation)
+
+    async def _watch_devices(self) -> None:
+        while True:
+            cards = await read_gpus() if any(slot.view().device == "cuda" for slot in self._slots) else {}
+            for slot in self._slots:
+                self._gauges[slot.view().name] = _gauge_of(slot, cards)
+            await asyncio.sleep(GAUGES_EVERY_S)
+
     def _note_change(self) -> None:
         self._changed.set()
         self._news.set()
@@ -198,3 +221,11 @@ class LocalPool:
         while not condition():
             self._changed.clear()
             await self._changed.wait()
+
+
+def _gauge_of(slot: LocalSlot, cards: Mapping[str, Gauge]) -> Gauge:
+    """Return a card's own figures; of any other device what its worker holds in memory."""
+    view = slot.view()
+    if view.device == "cuda":
+        return cards.get(gpu_of(view.name.partition("#")[0], os.environ), Gauge())
+    return Gauge(memory_used_bytes=resident_bytes(slot.pid) if slot.pid is not None else None)

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pydantic import ValidationError
 
 from bot import config, log, signals
-from bot.pool import subjects, wire
+from bot.pool import subjects
 from bot.pool.agent import Agent
+from bot.pool.base import Unreachable
 from bot.pool.local import LocalPool
 from bot.pool.nats import link_of
 from bot.pool.report import Build
@@ -90,7 +91,7 @@ async def run(settings: Settings, name: str, pool: LocalPool, *, build: Build) -
             try:
                 await agent.open(link)
                 break
-            except wire.Unreachable as error:
+            except Unreachable as error:
                 _log.warning("node-waits reason=%s", error)
                 await _pause(stop)
         if stop.is_set():

@@ -143,6 +143,11 @@ class LocalSlot:
             deaths=self._deaths,
         )
 
+    @property
+    def pid(self) -> int | None:
+        """The process, if one was ever started."""
+        return self._worker.pid if self._worker is not None else None
+
     def accept(self, request: StyleRequest, stream: AttemptStream) -> None:
         """Take an attempt in hand. Only while ready."""
         now = asyncio.get_running_loop().time()

@@ -20,6 +20,7 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from bot.pool import subjects
+from bot.pool.base import Unreachable
 from nst_core.errors import ConfigError, Fault
 from nst_core.protocol import MAX_FRAME_BYTES
 
@@ -45,10 +46,6 @@ RECONNECT_S: Final = 1
 DEFAULT_PORT: Final = 4222
 TROUBLE: Final = (nats.errors.Error, TimeoutError, OSError)
 """What a call raises while the server is away or slow; worth another try."""
-
-
-class Unreachable(Fault):
-    """No server answers; another try may find one."""
 
 
 class Damaged(Fault):

@@ -16,6 +16,7 @@ import pytest
 from cluster import Server, server_program
 
 from bot.pool import access, subjects, wire
+from bot.pool.base import Unreachable
 from bot.pool.streams import prepare_consumer, prepare_streams
 from nst_core.errors import ConfigError
 
@@ -235,7 +236,7 @@ async def test_encrypted(tmp_path: Path, request: pytest.FixtureRequest) -> None
     await wire._probe(wire.Link(url=url, user="bot", token=token, ca_file=str(authority)))
     with pytest.raises(ConfigError, match=r"the certificate of tls://localhost:\d+ is not trusted"):
         await wire._probe(wire.Link(url=url, user="bot", token=token))
-    with pytest.raises((ConfigError, wire.Unreachable)):
+    with pytest.raises((ConfigError, Unreachable)):
         await wire._probe(wire.Link(url=server.url, user="bot", token=token))
 
 

@@ -17,6 +17,7 @@ from cluster import Server
 from slow_line import SlowLine
 
 from bot.pool import errands, subjects, wire
+from bot.pool.base import Unreachable
 from bot.pool.nats import NatsPool
 from bot.pool.report import Build
 from nst_core.errors import ConfigError
@@ -406,7 +407,7 @@ async def test_wrong_token(cluster: Cluster) -> None:
 async def test_no_server() -> None:
     """Without a server a pool cannot start, and says where it looked; it can be closed all the same."""
     pool = NatsPool(wire.Link(url="nats://127.0.0.1:1", user="bot"), build=lambda: Build.of("vgg16"))
-    with pytest.raises(wire.Unreachable, match=r"no NATS server at nats://127\.0\.0\.1:1"):
+    with pytest.raises(Unreachable, match=r"no NATS server at nats://127\.0\.0\.1:1"):
         await pool.start()
     await pool.close()
 
