@@ -1,7 +1,7 @@
 """A real node in a process of its own, over fake workers.
 
 Its one argument is JSON: {"url", "name", "devices", "how" (for the fake worker), "patience", "drain_s",
-"build" (fields that differ from the real one)}; its token stands in NATS_TOKEN.
+"build" (fields that differ from the real one), "worker" (another program)}; its token stands in NATS_TOKEN.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> int:
         workers=WorkersSection(drain_s=told.get("drain_s", 0.0)),
         nats_token=os.environ.get("NATS_TOKEN"),
     )
-    command = (sys.executable, str(FAKE_WORKER), json.dumps(told["how"]))
+    command = (sys.executable, told.get("worker", str(FAKE_WORKER)), json.dumps(told["how"]))
     pool = LocalPool(told["devices"], patience=Patience(**told["patience"]), command=lambda _: command)
     build = dataclasses.replace(Build.of("vgg16"), **told.get("build", {}))
     try:
