@@ -73,7 +73,6 @@ async def throughput(folder: Path, devices: int, *, jobs: int, job_s: float) -> 
         await pool._until(lambda: sum(slot.state == "ready" for slot in pool.slots()) == devices)  # noqa: SLF001 - the pool tells no other way
         store = await JobStore.open(folder / "store")
         service = JobService(store=store, pool=pool, queue_limit=10**6, per_person=10**6)
-        await service.start()
         try:
             return await _work_off(service, store, jobs=jobs, devices=devices, job_s=job_s)
         finally:
@@ -85,8 +84,9 @@ async def throughput(folder: Path, devices: int, *, jobs: int, job_s: float) -> 
 async def _work_off(
     service: JobService, store: JobStore, *, jobs: int, devices: int, job_s: float
 ) -> dict[str, Any]:
-    records = [await service.submit(order(owner(number))) for number in range(jobs)]
+    records = [await store.add(order(owner(number))) for number in range(jobs)]
     began = time.time()
+    await service.start()
     lags: dict[str, float] = {}
     await asyncio.gather(*(_follow(service, record.id, lags) for record in records))
     took_s = time.time() - began

@@ -213,16 +213,22 @@ def _base(folder: Path) -> Path:
     if not (base / "usr/local/bin/python").exists():
         base.mkdir(parents=True, exist_ok=True)
         _call("debootstrap", "--variant=minbase", "--include=ca-certificates", RELEASE, base, *_mirror())
-        for name in SITE_FILES:
-            if Path("/", name).exists():
-                (base / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(Path("/", name), base / name)
+        _connect(base)
         for extra in Path("/etc/apt/apt.conf.d").glob("99*"):
             shutil.copy(extra, base / "etc/apt/apt.conf.d")
         install = f"apt-get update -qq && apt-get install -y -qq --no-install-recommends {PACKAGES}"
         _call("chroot", base, "/bin/sh", "-ec", install)
+        _connect(base)  # the installation has written its own certificates
         (base / "usr/local/bin/python").symlink_to("/usr/bin/python3.11")
     return base
+
+
+def _connect(base: Path) -> None:
+    """Let what runs inside reach the registries as this machine does."""
+    for name in SITE_FILES:
+        if Path("/", name).exists():
+            (base / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(Path("/", name), base / name)
 
 
 def _mirror() -> list[str]:
