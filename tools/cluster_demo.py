@@ -36,7 +36,9 @@ def main() -> int:
         folder = Path(name)
         port = _free_port()
         tokens = _configure(folder)
-        running.enter_context(_running([_server(), "-c", "inside.conf", "-p", str(port)], cwd=folder))
+        running.enter_context(
+            _running([_server(), "-c", "inside.conf", "-p", str(port), "-l", "nats.log"], cwd=folder)
+        )
         _wait_for(port)
         config = _write_config(folder, port)
         for node in NAMES:
