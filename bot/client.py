@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Final
 
 import discord
 
+from bot import catalogue, menus
 from bot.commands.tree import GafuuTree
 from bot.i18n import LANGUAGES, words_in
 from bot.jobs.delivery import Delivery
+from bot.jobs.fetching import FetchingCards
+from bot.jobs.kept import KeptPictures
+from bot.jobs.own_presets import OwnPresets
 from bot.jobs.service import JobService
 from bot.jobs.store import JobStore
+from bot.jobs.tasks import TaskSet
 from bot.metrics import Metrics
-from bot.pool.local import LocalPool
+from bot.pool.choice import pool_of
 from bot.presses import actions
-from bot.ui.buttons import JobButton
+from bot.ui.buttons import JobButton, MenuButton
 from bot.ui.posting import PATIENCE_S
 from nst_core import presets
 
@@ -41,9 +46,15 @@ class GafuuBot(discord.Client):
         store: what it must not forget; from `setup_hook` on.
         service: its jobs; from `setup_hook` on.
         delivery: shows jobs on their cards and posts their results; from `setup_hook` on.
+        kept: pictures that people keep for their next one; from `setup_hook` on.
+        own_presets: paintings that servers added; from `setup_hook` on.
+        fetching: cards without a job yet; from `setup_hook` on.
     """
 
     store: JobStore
+    kept: KeptPictures
+    own_presets: OwnPresets
+    fetching: FetchingCards
     service: JobService
     delivery: Delivery
 
@@ -73,10 +84,13 @@ class GafuuBot(discord.Client):
         await asyncio.to_thread(_read_texts)
         self.store = await JobStore.open(self.settings.data)
         self._running.push_async_callback(self.store.close)
+        self.kept, self.fetching = KeptPictures(self.store), FetchingCards(self.store)
+        self.own_presets = OwnPresets(self.store)
+        await self.own_presets.load()
         await self.pool.start()
         self._running.push_async_callback(self.pool.close)
         await self._start_jobs()
-        self.add_dynamic_items(JobButton)
+        self.add_dynamic_items(JobButton, MenuButton)
         await self.tree.tell_discord(self.store, dev_guild=self.settings.discord.dev_guild)
 
     async def close(self) -> None:
@@ -93,6 +107,14 @@ class GafuuBot(discord.Client):
             UserError: why it cannot be done, and what to do.
         """
         await actions()[action](interaction, job_id)
+
+    async def use_menu(self, interaction: discord.Interaction[GafuuBot], action: str, value: str) -> None:
+        """Do what a button stands for that belongs to no job.
+
+        Raises:
+            UserError: why it cannot be done, and what to do.
+        """
+        await (menus.menu_buttons() | catalogue.menu_buttons())[action](interaction, value)
 
     async def _start_jobs(self) -> None:
         limits, discord_settings = self.settings.limits, self.settings.discord
@@ -113,6 +135,10 @@ class GafuuBot(discord.Client):
         for job in await self.service.recover():
             self.delivery.follow(job, card_message_id=job.card_message_id)
             log.info("job_recovered job=%s state=%s", job.id, job.state)
+        chores = TaskSet()
+        chores.own(self.delivery.mend(self.fetching), name="mender")
+        self._running.push_async_callback(chores.wait)
+        self._running.callback(chores.cancel)
 
 
 def create_bot(
@@ -126,15 +152,6 @@ def create_bot(
         patience_s: the pauses between attempts at posting a result.
     """
     return GafuuBot(settings, pool=pool or pool_of(settings), patience_s=patience_s)
-
-
-def pool_of(settings: Settings) -> Pool:
-    """Return the pool that the settings ask for, not started."""
-    if settings.workers.backend == "local":
-        return LocalPool.of(settings)
-    from bot.pool.nats import NatsPool  # noqa: PLC0415 - most bots never need that client
-
-    return NatsPool.of(settings)
 
 
 def _read_texts() -> None:

@@ -15,6 +15,7 @@ from nst_core.protocol import AVAILABLE_MODES, RANGES, StyleParams
 
 if TYPE_CHECKING:
     from bot.config import LimitsSection, Settings, StyleSection
+    from bot.jobs.own_presets import OwnPreset
     from nst_core.presets import Preset
 
 MIB: Final = 2**20
@@ -47,15 +48,20 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """The options of `/stylize` as they arrived; None where one was left out."""
+    """What somebody wants, as it arrived; None where it was left out."""
 
-    content: Upload
+    content: Upload | None = None
+    """None also where the content was looked at before."""
     style: Upload | None = None
-    preset: str | None = None
+    other_styles: tuple[Upload, ...] = ()
+    kept_style: bool = False
+    """The style is a picture that was looked at before."""
+    preset: str | OwnPreset | None = None
     strength: int | None = None
     mode: str | None = None
     brush: int | None = None
     size: int | None = None
+    keep_colors: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +69,29 @@ class Accepted:
     """Wishes that can be granted, as far as one can tell without the pictures."""
 
     params: StyleParams
-    preset: Preset | None
-    """None: the style is an upload."""
+    preset: Preset | OwnPreset | None
+    """None: the style is a picture."""
 
 
-def accept(wishes: Wishes, settings: Settings) -> Accepted:
+def accept(wishes: Wishes, settings: Settings, *, may_lack_style: bool = False) -> Accepted:
     """Check everything that can be checked without the pictures' bytes.
+
+    Args:
+        wishes: as they arrived.
+        settings: defaults and limits.
+        may_lack_style: the style will be asked for.
 
     Raises:
         BadParameter: neither or both of style and preset, an unknown preset, a value out of range.
         BadImage: an attachment that is no picture, empty, or of too many pixels.
         UploadTooLarge: more bytes than accepted.
     """
-    preset = _choose_preset(wishes)
+    preset = _choose_preset(wishes, may_lack_style=may_lack_style)
     params = _choose_params(wishes, settings.style)
-    check_upload(wishes.content, role="content", limits=settings.limits)
-    if wishes.style is not None:
-        check_upload(wishes.style, role="style", limits=settings.limits)
+    uploads = [("content", wishes.content), ("style", wishes.style)]
+    for role, upload in (*uploads, *(("second_style", other) for other in wishes.other_styles)):
+        if upload is not None:
+            check_upload(upload, role=role, limits=settings.limits)
     return Accepted(params=params, preset=preset)
 
 
@@ -92,7 +104,7 @@ def check_upload(upload: Upload, *, role: str, limits: LimitsSection) -> None:
     """
     if kind := _DOCUMENT_TYPES.get(_media_type(upload) or ""):
         raise BadImage("image_is_document", role=role, kind=kind)
-    if not _may_be_picture(upload):
+    if not may_be_picture(upload):
         raise BadImage("image_unreadable", role=role)
     _check_size(upload.size_bytes, role=role, limits=limits)
     width_px, height_px = upload.width_px or 0, upload.height_px or 0
@@ -120,14 +132,17 @@ def check_bytes(data: bytes, *, role: str, limits: LimitsSection) -> None:
     raise BadImage("image_unreadable", role=role)
 
 
-def _choose_preset(wishes: Wishes) -> Preset | None:
-    """Return the preset, or None for a style upload; exactly one of them must be there."""
-    name = (wishes.preset or "").strip()
-    if name and wishes.style is not None:
+def _choose_preset(wishes: Wishes, *, may_lack_style: bool) -> Preset | OwnPreset | None:
+    """Return the preset, or None for a style picture; exactly one of them must be there."""
+    named = wishes.preset.strip() if isinstance(wishes.preset, str) else wishes.preset
+    has_picture = wishes.style is not None or wishes.kept_style
+    if named and has_picture:
         raise BadParameter("style_both")
-    if not name and wishes.style is None:
+    if not named and not has_picture and not may_lack_style:
         raise BadParameter("style_missing")
-    return presets.find(name) if name else None
+    if isinstance(named, str):
+        return presets.find(named) if named else None
+    return named
 
 
 def _choose_params(wishes: Wishes, defaults: StyleSection) -> StyleParams:
@@ -143,7 +158,13 @@ def _choose_params(wishes: Wishes, defaults: StyleSection) -> StyleParams:
         )
     strength = defaults.strength if wishes.strength is None else wishes.strength
     brush = USUAL_BRUSH if wishes.brush is None else wishes.brush
-    return StyleParams(mode=mode, strength=strength, brush=brush, long_side_px=long_side_px)
+    return StyleParams(
+        mode=mode,
+        strength=strength,
+        brush=brush,
+        long_side_px=long_side_px,
+        keep_colors=bool(wishes.keep_colors),
+    )
 
 
 def _media_type(upload: Upload) -> str | None:
@@ -151,7 +172,8 @@ def _media_type(upload: Upload) -> str | None:
     return upload.content_type and upload.content_type.partition(";")[0].strip().lower()
 
 
-def _may_be_picture(upload: Upload) -> bool:
+def may_be_picture(upload: Upload) -> bool:
+    """Tell whether a file may be a picture, by what Discord tells of it."""
     media_type = _media_type(upload)
     if media_type in _SILENT_TYPES:
         return upload.filename.rpartition(".")[2].lower() in _PICTURE_ENDINGS

@@ -11,6 +11,7 @@ import discord
 
 from bot import remixes
 from bot.jobs.disk import DiskFault
+from bot.jobs.model import OWN_PRESET
 from bot.remixes import remix
 from bot.ui.answers import answer_privately, private_words
 from bot.ui.details import details
@@ -40,7 +41,8 @@ def actions() -> dict[str, Action]:
         "stronger": _with_strength(STRENGTH_STEP),
         "gentler": _with_strength(-STRENGTH_STEP),
         "larger": functools.partial(remix, change=remixes.enlarged),
-        "swap": functools.partial(remix, change=remixes.unchanged, swapped=True),
+        "other": remixes.ask_for_other_style,
+        "swap": functools.partial(remix, change=remixes.unchanged, arrange=remixes.swapped),
         "details": _tell_details,
         "delete": _delete,
     }
@@ -77,7 +79,15 @@ async def _tell_details(interaction: Interaction, job_id: str) -> None:
     if job is None:
         raise Unavailable("job_forgotten")
     parent = await service.get(job.parent_id) if job.parent_id else None
-    text = details(job, await _pastiche(service, job_id), parent, private_words(interaction))
+    known = interaction.client.own_presets.known
+    own = [known(job.guild_id, preset) for preset in job.presets if preset and preset.startswith(OWN_PRESET)]
+    text = details(
+        job,
+        await _pastiche(service, job_id),
+        parent,
+        private_words(interaction),
+        own_presets=[each for each in own if each is not None],
+    )
     await answer_privately(interaction, text)
 
 
@@ -103,6 +113,8 @@ async def _delete(interaction: Interaction, job_id: str) -> None:
     with contextlib.suppress(discord.NotFound):  # somebody was quicker
         await interaction.delete_original_response()
     await answer_privately(interaction, words.say("answer.deleted"))
+    if job is not None and interaction.message is not None:
+        await interaction.client.delivery.mourn(job, interaction.message.id)
 
 
 def _is_moderator(interaction: discord.Interaction[Any]) -> bool:

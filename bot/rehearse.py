@@ -17,6 +17,8 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import discord
+
 from bot import signals
 from bot.config import StoreSection, WebSection
 from nst_core.errors import GafuuError
@@ -24,7 +26,6 @@ from nst_core.errors import GafuuError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import discord
     from simcord import MemberActor
     from simcord.builders import ChannelHandle
 
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 PHOTOS: Final = Path(__file__).parent / "rehearsal"
 POSTED: Final = ("mountains.webp", "kingfisher.webp", "castle.webp", "red_panda.webp")
 WELCOME: Final = (
-    "Type `/stylize`, attach a photo as `content` (your own, or one of these from the folder "
-    "`bot/rehearsal`), choose a painting under `+ more` → `preset`, and press Enter. Then watch."
+    "Type `/stylize`, press Enter and then the arrow at the right: a form asks for a photo (your own, or one "
+    "of these from the folder `bot/rehearsal`) and a painting. Then watch. Options stand under `+ more`. "
+    "You can also look through `/styles`, or right-click a picture here."
 )
 NEEDED: Final = ("simcord", "markdown_it", "torch", "safetensors", "matplotlib")
 """Modules of the extras `demo` and `worker`."""
@@ -121,10 +123,12 @@ def rehearsal_settings(settings: Settings, *, keep_store: bool) -> Iterator[Sett
 
 
 async def furnish(env: LiveEnv) -> tuple[ChannelHandle, tuple[MemberActor, ...]]:
-    """Make a server with one channel and two people; one of them posts photos and a welcome."""
+    """Make a server with one channel and two people; one may manage it, one posts photos and a welcome."""
     guild = env.create_guild("Rehearsal")
     channel = guild.create_text_channel("art", topic="Type /stylize to begin")
-    you, bob = (guild.add_member(env.create_user(name)) for name in ("you", "bob"))
+    curator = guild.create_role("curator", permissions=discord.Permissions(manage_guild=True))
+    you = guild.add_member(env.create_user("you"), roles=[curator])
+    bob = guild.add_member(env.create_user("bob"))
     photos = [(name, (PHOTOS / name).read_bytes()) for name in POSTED]
     await bob.send(channel, "A few photos that everybody may use:", attachments=photos)
     await bob.send(channel, WELCOME)

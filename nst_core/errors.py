@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SENTENCES: Final[dict[str, str]] = {
     "role_content": "The content picture",
     "role_style": "The style picture",
+    "role_second_style": "The second style picture",
+    "role_mask": "The mask",
     "role_picture": "The picture",
     "image_empty": "{role} is empty (0 bytes): attach the picture again.",
     "image_unreadable": (
@@ -61,6 +63,12 @@ SENTENCES: Final[dict[str, str]] = {
     "image_too_many_frames": (
         "{role} is an animation of more than {most} frames: save one frame as PNG and send that."
     ),
+    "mask_black": (
+        "The mask is black all over, so that nothing would be painted: make it white where I should paint."
+    ),
+    "mask_shape": (
+        "The mask has another shape than the content picture: draw it on a copy of that picture, of any size."
+    ),
     "upload_too_large": (
         "{role} is {size_mib} MiB, and I accept at most {limit_mib} MiB: send a smaller copy."
     ),
@@ -75,7 +83,20 @@ SENTENCES: Final[dict[str, str]] = {
     "hint_closest": "Did you mean “{closest}”?",
     "hint_list": "Pick one from the list of paintings.",
     "style_missing": "Choose a manner of painting: add a style picture, or pick a preset.",
-    "style_both": "You gave both a style picture and a preset: keep one and leave out the other.",
+    "style_both": (
+        "You gave both a style picture and a preset: leave one of them out, "
+        "or attach the picture as second_style to mix them."
+    ),
+    "content_missing": "There is no picture to paint: attach one as content.",
+    "message_without_picture": (
+        "That message has no picture attached (I do not open links): "
+        "use this on a message with a picture as a file."
+    ),
+    "own_forbidden": "Only people who may manage this server can change its own paintings.",
+    "own_full": "This server already has {most} paintings of its own: remove one, then add the next.",
+    "own_none": "This server has no such painting of its own: open /styles again to see what there is.",
+    "own_title_empty": "That title has neither letters nor digits in it: give the painting a name.",
+    "own_title_taken": "There already is a painting called “{title}”: give this one another title.",
     "preset_offline": (
         "“{title}” has to be downloaded first and that did not work just now: "
         "try again later, or pick a painting that is bundled."
@@ -114,7 +135,8 @@ class UserError(GafuuError):
     Args:
         code: a key of `SENTENCES`.
         values: what the sentence's placeholders stand for. A value `role` is one of "content",
-            "style" and "picture", and is itself put into words; `hint` is a code of its own.
+            "style", "second_style", "mask" and "picture", and is itself put into words; `hint` is a code of
+            its own.
     """
 
     def __init__(self, code: str, **values: str | int) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 HEAD_BYTES: Final = 4096
 """How far into a file its kind is looked for: an SVG may begin with comments and a DOCTYPE."""
 
+DEEP_JPEG: Final = "a JPEG of more than 8 bits"
 _SIGNATURES: Final = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),

@@ -106,18 +106,20 @@ def decode(
     role: str = "picture",
     limits: Limits = DEFAULT_LIMITS,
     long_side_px: int | None = None,
+    backdrop: str = "white",
 ) -> Image.Image:
     """Return an encoded picture as it is meant to be seen.
 
     Args:
         data: a JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF file; of an animation the first frame.
-        role: "content", "style" or "picture": what a complaint calls it.
+        role: "content", "style", "mask" or "picture": what a complaint calls it.
         limits: what is accepted, checked before any pixel is decoded.
         long_side_px: a hint that no more detail is needed than for this long side. A larger picture
             comes back smaller, but at least twice this: that saves most of the time and memory.
+        backdrop: the colour on which it is laid where it is transparent.
 
     Returns:
-        RGB in sRGB, turned as its EXIF says, laid on white where it is transparent, no metadata.
+        RGB in sRGB, turned as its EXIF says, opaque, no metadata.
 
     Raises:
         BadImage: no picture, or none that can be painted.
@@ -128,7 +130,7 @@ def decode(
         image = _open(data, kind, role, limits)
         if kind == "JPEG" and long_side_px is not None:
             image.draft(None, scaled_size(*image.size, 2 * long_side_px))
-        return _finish(image, role, limits, long_side_px)
+        return _finish(image, role, limits, long_side_px, backdrop)
 
 
 def scaled_size(width_px: int, height_px: int, long_side_px: int) -> tuple[int, int]:
@@ -282,12 +284,14 @@ def _open(data: bytes, kind: str, role: str, limits: Limits) -> Image.Image:
 
 def _check_jpeg(data: bytes, role: str) -> None:
     if formats.jpeg_bits(data) not in {0, 8}:
-        raise BadImage("image_unsupported", role=role, kind=f"{formats.jpeg_bits(data)}-bit JPEG")
+        raise BadImage("image_unsupported", role=role, kind=formats.DEEP_JPEG)
     if data.count(b"\xff\xda") > _MOST_JPEG_SCANS:
         raise BadImage("image_damaged", role=role, kind="JPEG")
 
 
-def _finish(image: Image.Image, role: str, limits: Limits, long_side_px: int | None) -> Image.Image:
+def _finish(
+    image: Image.Image, role: str, limits: Limits, long_side_px: int | None, backdrop: str = "white"
+) -> Image.Image:
     """Decode the pixels and return them upright, in sRGB and opaque."""
     expected = image.size
     image.load()
@@ -295,7 +299,7 @@ def _finish(image: Image.Image, role: str, limits: Limits, long_side_px: int | N
         check_size(image.size, role, limits)
     if long_side_px is not None:
         image = _reduced(image, long_side_px)
-    return upright_srgb(image)
+    return upright_srgb(image, backdrop)
 
 
 def _reduced(image: Image.Image, long_side_px: int) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from nst_core.curve import plot_curve
 from nst_core.errors import Cancelled, Fault
 from nst_core.images import DEFAULT_LIMITS, decode, encode, fit, preview, to_pil, to_tensor, view
+from nst_core.masking import mask_tensor, read_mask
 from nst_core.protocol import Pastiche, Progress
 from nst_core.transfer import stylize
 
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
 
     Walk = Callable[[StyleRequest, "Pictures", FeatureExtractor], Iterator[Step]]
 
+_LOG: Final = logging.getLogger(__name__)
 PROGRESS_EVERY_S: Final = 0.2
 PREVIEW_EVERY_S: Final = 2.0
+IMPRESSION_PX: Final = 384
+"""The long side of the first impression: that of a preview, and painted in half a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Pictures:
 
     content: Image.Image
     styles: Sequence[Image.Image]
+    mask: Image.Image | None = None
+    """Grey: white where it is painted."""
 
 
 @dataclass(slots=True)
@@ -89,6 +96,7 @@ def paint(
     wish: Callable[[], bool | None] = lambda: None,
     limits: Limits = DEFAULT_LIMITS,
     walk: Walk | None = None,
+    impress: Walk | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Progress | Pastiche]:
     """Paint what is asked for.
@@ -100,11 +108,13 @@ def paint(
             is waited for), False to throw it away, None to go on.
         limits: what is accepted as a picture.
         walk: the algorithm; by default `steps`.
+        impress: makes the first impression, its first step; by default `impression`.
         clock: seconds, only ever subtracted.
 
     Yields:
-        A `Progress` for the first step, the last one, and at most five others a second; with at most
-        one of them every two seconds goes the picture so far. Then one `Pastiche`. It has the long
+        A `Progress` of step 0 with a first impression, where there is one; then one for the first step,
+        the last one, and at most five others a second; with at most one of them every two seconds goes
+        the picture so far. Then one `Pastiche`. It has the long
         side that was asked for, also when it was kept at an earlier, smaller scale.
 
     Raises:
@@ -114,6 +124,9 @@ def paint(
     began = clock()
     pictures = decoded(request, limits=limits, wish=wish)
     course, pace = Course(), Pace(clock)
+    if wish() is None and (sketch := _sketch(request, pictures, extractor, impress or impression)):
+        pace.show()
+        yield _progress(request, sketch, with_preview=True)
     for step in (walk or steps)(request, pictures, extractor):
         course.add(step)
         if (kept := wish()) is False:
@@ -141,7 +154,10 @@ def decoded(
             raise Cancelled
         image = decode(style.image, role="style", limits=limits, long_side_px=_style_px(request))
         styles.append(image)
-    return Pictures(content=content, styles=styles)
+    mask = None
+    if request.mask is not None:
+        mask = read_mask(request.mask, content.size, limits=limits, long_side_px=size_px)
+    return Pictures(content=content, styles=styles, mask=mask)
 
 
 def _style_px(request: StyleRequest) -> int:
@@ -156,7 +172,29 @@ def steps(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor
         for image, style in zip(pictures.styles, request.styles, strict=True)
     ]
     content = _tensor(pictures.content, request.params.long_side_px)
-    return stylize(content, styles, request.params, extractor=extractor)
+    mask = None if pictures.mask is None else mask_tensor(pictures.mask)
+    return stylize(content, styles, request.params, extractor=extractor, mask=mask)
+
+
+def impression(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor) -> Iterator[Step]:
+    """Yield a small draft of what is asked for, as step 0 of unknown many; nothing if that is a draft."""
+    if request.params.mode == "draft":
+        return
+    size_px = min(IMPRESSION_PX, request.params.long_side_px)
+    params = dataclasses.replace(request.params, mode="draft", long_side_px=size_px)
+    for step in steps(dataclasses.replace(request, params=params), pictures, extractor):
+        yield dataclasses.replace(step, index=0, total=0)
+
+
+def _sketch(
+    request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor, impress: Walk
+) -> Step | None:
+    """Return the first impression, or None."""
+    try:
+        return next(impress(request, pictures, extractor), None)
+    except Exception as error:  # noqa: BLE001 - it is a courtesy: the painting itself must not suffer from it
+        _LOG.warning("impression-failed job=%s error=%r", request.job_id, error)
+        return None
 
 
 def _tensor(image: Image.Image, most_px: int) -> Tensor:

@@ -32,7 +32,7 @@ MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 
 Mode = Literal["draft", "classic", "best"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
-AVAILABLE_MODES: Final[tuple[str, ...]] = ("classic", "best")
+AVAILABLE_MODES: Final[tuple[str, ...]] = ("draft", "classic", "best")
 """What `nst_core.transfer` can paint today."""
 RANGES: Final[dict[str, tuple[int, int]]] = {
     "strength": (0, 100),
@@ -62,7 +62,7 @@ class StyleParams:
     brush: int = 100
     """Per cent: 200 gives strokes twice as large."""
     keep_colors: bool = False
-    """Keep the photo's colours and take only the painting's strokes."""
+    """Keep the photo's colours and take only the painting's light, shade and strokes, in any mode."""
     long_side_px: int = 512
     """The pastiche's longer side."""
     seed: int = 0
@@ -72,7 +72,8 @@ class StyleParams:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if self.mode not in MODES:
-            raise BadParameter("not_a_choice", name="mode", value=str(self.mode), choices=", ".join(MODES))
+            choices = ", ".join(AVAILABLE_MODES)
+            raise BadParameter("not_a_choice", name="mode", value=str(self.mode), choices=choices)
         for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -108,6 +109,8 @@ class StyleRequest:
     """No image of the answer is larger than this, encoded."""
     language: str = "en"
     """Of the words on the loss curve."""
+    mask: bytes | None = None
+    """A picture of the content's shape, white where it is to be painted; None paints all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +141,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A step is done."""
+    """A step is done, or, before the first one, a first impression is there."""
 
     job_id: str
     attempt: int
     step: int
-    """1 … `steps`."""
+    """0 for the first impression, then 1 … `steps`."""
     steps: int
+    """0 while it is not known."""
     losses: dict[str, float]
     preview: bytes | None = None
     """Now and then the picture so far, a small JPEG."""
@@ -229,7 +233,8 @@ def encode(message: Message) -> bytes:
         if isinstance(value, tuple):
             return [plain(item) for item in value]
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            parts = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+            return {field.name: plain(part) for field, part in parts if _is_said(field, part)}
         return value
 
     header = {"type": type(message).__name__, "fields": plain(message)}
@@ -294,6 +299,14 @@ def write_frame(stream: IO[bytes], frame: bytes) -> None:
     stream.write(_LENGTH.pack(len(frame)))
     stream.write(frame)
     stream.flush()
+
+
+def _is_said(field: dataclasses.Field[Any], value: object) -> bool:
+    """Tell whether a field is sent: what is off by default and is off goes without saying.
+
+    So a field that is added as "off" does not trouble a receiver that was built before.
+    """
+    return not (value is field.default and (value is None or value is False))
 
 
 def _build(kind: type[Any], fields: dict[str, Any], blobs: list[bytes]) -> Any:  # noqa: ANN401

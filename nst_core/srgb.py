@@ -22,23 +22,24 @@ _WHITES: Final = (255.0, 65535.0)
 _PROFILE_DATE: Final = slice(24, 36)
 
 
-def upright_srgb(image: Image.Image) -> Image.Image:
+def upright_srgb(image: Image.Image, backdrop: str = "white") -> Image.Image:
     """Return a loaded picture as a person with a good viewer sees it.
 
     Args:
         image: any mode, with Pillow's `info` still in place: the profile, the EXIF and the
             transparent colour are read from it. It is not changed.
+        backdrop: the colour on which it is laid where it is transparent.
 
     Returns:
-        RGB in sRGB, turned as its EXIF says, laid on white, without metadata.
+        RGB in sRGB, turned as its EXIF says, opaque, without metadata.
     """
     profile = image.info.get("icc_profile")
     colors, alpha = _split_alpha(_eight_bits(image))
     result = _to_srgb(colors, profile)
     if alpha is not None:
-        white = Image.new("RGB", result.size, "white")
-        white.paste(result, mask=alpha)
-        result = white
+        opaque = Image.new("RGB", result.size, backdrop)
+        opaque.paste(result, mask=alpha)
+        result = opaque
     turn = _TURNS.get(_orientation(image))
     result = result if turn is None else result.transpose(turn)
     result.info = {}

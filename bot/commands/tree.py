@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord import app_commands
 
+from bot.commands.menus import message_menus
+from bot.commands.styles import styles_command
 from bot.commands.stylize import stylize_command
 from bot.i18n.translator import CommandTranslator
 from bot.ui.answers import answer_failure
@@ -26,7 +28,10 @@ class GafuuTree(app_commands.CommandTree["GafuuBot"]):
 
     def __init__(self, client: GafuuBot) -> None:
         super().__init__(client)
-        self.add_command(stylize_command())
+        for command in (stylize_command(), styles_command()):
+            self.add_command(command)
+        for menu in message_menus():
+            self.add_command(menu)
 
     async def on_error(
         self, interaction: discord.Interaction[GafuuBot], error: app_commands.AppCommandError, /

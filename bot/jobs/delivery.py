@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import discord
 
     from bot.i18n import Words
+    from bot.jobs.fetching import FetchingCards
     from bot.jobs.model import JobRecord, JobView
     from bot.jobs.service import JobService
     from bot.ui.cards import Post
@@ -70,6 +71,21 @@ class Delivery:
         task = asyncio.create_task(self._follow(job, card), name=f"delivery-{job.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def mourn(self, job: JobRecord, message_id: int) -> None:
+        """Take the link to a deleted message off a job's card, if it was the job's result."""
+        if message_id == job.result_message_id and job.card_message_id is not None:
+            card = Card(self._channel(job), job.card_message_id)
+            await card.show(cards.deleted(job, words_in(job.public_locale)))
+
+    async def mend(self, fetching: FetchingCards) -> None:
+        """Tell on the cards that an earlier life of the bot left while it was fetching that it is over."""
+        for left in await fetching.left():
+            channel = self._client.get_partial_messageable(left.channel_id, guild_id=left.guild_id)
+            note = cards.note(words_in(left.language).say("card.lost"))
+            await Card(channel, left.message_id).show_surely(note, patience_s=self._patience_s)
+            await fetching.forget(left)
+            log.info("card_mended message=%s", left.message_id)
 
     async def close(self, *, within_s: float = 5.0) -> None:
         """Let what is being posted arrive, then stop following; call this once the service is closed.
@@ -149,6 +165,8 @@ class Delivery:
     async def _send_result(self, view: JobView, card: Card) -> tuple[discord.Message | None, bool]:
         """Send the result to the first place that takes it; return the message, and whether it is private."""
         job = view.job
+        if job.private:
+            return await self._send_to_owner(view, card)
         letter = _result_letter(view, words_in(job.public_locale))
         if message := await send_to_channel(self._channel(job), letter, patience_s=self._patience_s):
             return message, False
@@ -158,6 +176,17 @@ class Delivery:
                 return message, False
         private_letter = _result_letter(view, words_in(job.locale))
         return await send_directly(self._client, private_letter, patience_s=self._patience_s), True
+
+    async def _send_to_owner(self, view: JobView, card: Card) -> tuple[discord.Message | None, bool]:
+        """Send a result that nobody else may see: beside its card, else as a direct message."""
+        letter = _result_letter(view, words_in(view.job.locale))
+        if card.interaction is not None:
+            message = await send_as_follow_up(
+                card.interaction, letter, ephemeral=True, patience_s=self._patience_s
+            )
+            if message is not None:
+                return message, False
+        return await send_directly(self._client, letter, patience_s=self._patience_s), True
 
     def _channel(self, job: JobRecord) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)

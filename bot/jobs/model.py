@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from nst_core.errors import UserError
     from nst_core.protocol import Failure, Pastiche, StyleParams
 
 JobState = Literal["queued", "running", "delivering", "done", "failed", "cancelled"]
+OWN_PRESET: Final = "own:"
+"""Before the title of a painting that a server added itself, where a preset's id would stand."""
 FINAL_STATES: frozenset[JobState] = frozenset({"done", "failed", "cancelled"})
 
 
@@ -19,6 +21,7 @@ class StyleSource:
 
     image: bytes
     preset: str | None = None
+    """A preset's id, or `OWN_PRESET` and the title of one of the server's own."""
     weight: float = 1.0
 
 
@@ -37,9 +40,12 @@ class JobOrder:
     public_locale: str = "en"
     """The server's language, for cards and results."""
     private: bool = False
+    """Card and result are for the owner's eyes alone."""
     parent_id: str | None = None
     """The job whose button made this one."""
     max_bytes: int = 10 * 1024 * 1024
+    card_message_id: int | None = None
+    """The message that shows how it stands; None where only an interaction's token reaches it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,7 @@ class JobRecord:
     channel_id: int
     params: StyleParams
     presets: tuple[str | None, ...]
-    """Of each style: the preset's id, or None for an upload."""
+    """Of each style: the preset as in `StyleSource`, or None for an upload."""
     weights: tuple[float, ...]
     locale: str
     public_locale: str

@@ -136,15 +136,6 @@ class Painter:
             await self._end(live, "cancelled")
         return True
 
-    def refresh(self, record: JobRecord) -> None:
-        """Take over a record that was changed outside (its card)."""
-        live = self._live.get(record.id)
-        view = self._board.view(record.id)
-        if live is None or view is None:
-            return
-        live.record = replace(live.record, card_message_id=record.card_message_id)
-        self._board.publish(replace(view, job=live.record))
-
     async def _dispatch(self) -> None:
         while True:
             await self._work.wait()

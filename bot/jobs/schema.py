@@ -17,6 +17,34 @@ if TYPE_CHECKING:
 
     from bot.jobs.model import JobOrder
 
+MENUS: Final = """
+    CREATE TABLE kept_pictures (
+        person_id INTEGER NOT NULL,
+        half TEXT NOT NULL CHECK (half IN ('content', 'style')),
+        hash TEXT NOT NULL,
+        until REAL NOT NULL,
+        PRIMARY KEY (person_id, half)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE own_presets (
+        guild_id INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        artist TEXT NOT NULL,
+        licence TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        thumbnail TEXT,
+        added_by INTEGER NOT NULL,
+        added_at REAL NOT NULL,
+        PRIMARY KEY (guild_id, title)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE fetching_cards (
+        message_id INTEGER PRIMARY KEY,
+        channel_id INTEGER NOT NULL,
+        guild_id INTEGER,
+        language TEXT NOT NULL
+    ) STRICT;
+"""
+"""What people keep for their next picture, paintings of servers' own, cards without a job yet."""
+
 MIGRATIONS: Final = (
     # A parent may be forgotten before its children, so parent_id is no foreign key.
     """
@@ -57,7 +85,16 @@ MIGRATIONS: Final = (
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    MENUS,
 )
+
+REFERRED_BLOBS: Final = """
+    SELECT hash FROM job_blobs
+    UNION SELECT hash FROM kept_pictures
+    UNION SELECT hash FROM own_presets
+    UNION SELECT thumbnail FROM own_presets WHERE thumbnail IS NOT NULL
+"""
+"""Every picture that is still needed, whoever needs it: the sweeper removes all others."""
 
 SELECT_JOBS: Final = """
     SELECT *,
@@ -92,7 +129,7 @@ def new_record(job_id: str, order: JobOrder, blobs: tuple[str, ...], now: float)
         max_bytes=order.max_bytes,
         content_blob=content_blob,
         style_blobs=tuple(style_blobs),
-        card_message_id=None,
+        card_message_id=order.card_message_id,
         result_message_id=None,
         created_at=now,
         started_at=None,

@@ -183,10 +183,6 @@ class JobService:
         self._board.forget(job_id)
         logger.info("job_done job=%s", job_id)
 
-    async def set_card(self, job_id: str, message_id: int) -> None:
-        """Note which message is the job's card."""
-        self._painter.refresh(await self._store.update(job_id, card_message_id=message_id))
-
     async def get(self, job_id: str) -> JobRecord | None:
         """Return a job, or None."""
         return await self._store.get(job_id)

@@ -193,6 +193,24 @@ class JobStore:
         """
         return await asyncio.to_thread(self._blobs.read, name)
 
+    async def write_blob(self, content: bytes) -> str:
+        """Keep a picture and return its sha256; name it in a row soon, or the sweeper removes it."""
+        return await asyncio.to_thread(self._blobs.write, content)
+
+    async def read(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """Return rows, for whatever else is kept in the same file."""
+        return await self._rows(sql, *values)
+
+    @contextlib.asynccontextmanager
+    async def writing(self, what: str) -> AsyncIterator[aiosqlite.Connection]:
+        """Yield the file for one transaction, which an error within the block undoes.
+
+        Args:
+            what: for the log, as "keep a star".
+        """
+        async with self._transaction(what):
+            yield self._db
+
     async def get_value(self, key: str) -> str | None:
         """Return a setting, or None."""
         rows = await self._rows("SELECT value FROM settings WHERE key = ?", key)
@@ -204,7 +222,7 @@ class JobStore:
             await self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
     async def sweep(self, *, keep_s: float) -> int:
-        """Remove the pictures of jobs that ended longer than `keep_s` ago, and files of no job.
+        """Remove the pictures of jobs that ended longer than `keep_s` ago, and files that nothing refers to.
 
         The jobs themselves stay, without pictures. Returns how many files were removed.
         """
@@ -216,7 +234,8 @@ class JobStore:
                 f"DELETE FROM job_blobs WHERE job_id IN (SELECT id FROM jobs WHERE {over})",  # noqa: S608 - no input
                 (now - keep_s,),
             )
-        kept = {row["hash"] for row in await self._rows("SELECT DISTINCT hash FROM job_blobs")}
+            await self._db.execute("DELETE FROM kept_pictures WHERE until < ?", (now,))
+        kept = {row["hash"] for row in await self._rows(schema.REFERRED_BLOBS)}
         return await asyncio.to_thread(self._blobs.sweep, kept, unused_for_s=UNREFERENCED_GRACE_S)
 
     def _next_ms(self, now: float) -> int:

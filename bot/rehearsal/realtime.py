@@ -21,6 +21,7 @@ Everything private of simcord that this project uses is named in this file, and 
 `Preview._get_page`                    the page whose revision that is
 `Preview._advance_presentation_time`   stock shows the time at which the page was opened
 `Preview._publish_message_pages`       stock shows news only after an act of the viewer's
+`_Page.modal`, `.modal_handle`         stock's page has no menus on messages, which open dialogs
 `Preview._prepare_asset`,              stock starts a process per picture to decode it, for which a
 `_authorized_asset`                    machine that is painting has no time; a browser decodes it too
 `Preview._server`, `PreviewServer`     stock shows a developer's tools, and does not follow the talk
@@ -32,14 +33,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from simcord import Env
 from simcord._clock import Clock
 from simcord._dpy_internals import real_monotonic
+from simcord.enums import AppCommandType
 from simcord.preview import Preview
 from simcord.preview._server import PreviewServer
+from simcord.results import ResponseMessage
 
 from nst_core.errors import UserError
 
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from simcord._runtime import _CallbackRecord
     from simcord.backend.models import Interaction
     from simcord.builders import ChannelHandle
+    from simcord.preview._pages import _Page
 
 HERE: Final = Path(__file__).parent
 ANSWER_WITHIN_S = 3.0
@@ -190,9 +195,29 @@ class LivePage(Preview):
     async def _action(self, context_id: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
         async with self._acting:
             page = self._get_page(context_id)
+            if isinstance(body, dict) and body.get("kind") == "message_menus":
+                return {"menus": self._menus(page)}
+            if isinstance(body, dict) and body.get("kind") == "message_menu":
+                await self._open_menu(page, str(body["name"]), int(body["message_id"]))
+                return {}
             if isinstance(body, dict) and "published_revision" in body:
                 body = {**body, "published_revision": page.revision}
             return await super()._action(context_id, body)
+
+    def _menus(self, page: _Page) -> list[str]:
+        """Return the menus that the bot has on messages."""
+        menus = self.env.backend.visible_commands(
+            user_id=page.viewer.id, channel_id=page.channel_id, type=AppCommandType.MESSAGE
+        )
+        return [menu["name"] for menu in menus]
+
+    async def _open_menu(self, page: _Page, name: str, message_id: int) -> None:
+        """Let the page's viewer choose a menu on a message."""
+        message = self.env.backend.get_message(page.channel_id, message_id)
+        shown = await page.viewer.context_menu(self.channel, name, ResponseMessage(self.env, message))
+        if shown.modal is not None:
+            page.modal, page.modal_handle = shown, "m_" + secrets.token_urlsafe(12)
+        self._publish_message_pages(reason="refresh")
 
     async def _prepare_asset(
         self,

@@ -54,3 +54,41 @@ class JobButton(
             await interaction.client.press(interaction, self.action, self.job_id)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it, and leave the person without an answer
             await answer_failure(interaction, error)
+
+
+class MenuButton(
+    ui.DynamicItem[ui.Button[Any]], template=r"gafuu\.(?P<action>[a-z]{1,16})(?::(?P<value>.{1,80}))?"
+):
+    """A button that belongs to no job; `bot.catalogue` and `bot.menus` know what it does."""
+
+    def __init__(
+        self,
+        action: str,
+        value: str = "",
+        *,
+        label: str | None = None,
+        style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+        disabled: bool = False,
+    ) -> None:
+        self.action = action
+        self.value = value
+        custom_id = f"gafuu.{action}:{value}" if value else f"gafuu.{action}"
+        super().__init__(ui.Button(label=label, style=style, custom_id=custom_id, disabled=disabled))
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],  # noqa: ARG003 - the base class calls it so
+        item: ui.Item[Any],  # noqa: ARG003
+        match: re.Match[str],
+        /,
+    ) -> MenuButton:
+        """Return the button that was pressed."""
+        return cls(match["action"], match["value"] or "")
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Do it, or say why not."""
+        try:
+            await interaction.client.use_menu(interaction, self.action, self.value)
+        except Exception as error:  # noqa: BLE001 - as above
+            await answer_failure(interaction, error)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord import ui
 
+from bot.jobs.model import OWN_PRESET
 from bot.ui.buttons import JobButton
 from nst_core import presets
 
@@ -26,7 +27,7 @@ BAR_CELLS: Final = 12
 MOST_MESSAGE_BYTES: Final = 24 * 2**20
 """Discord refuses a request of 25 MiB, whatever its files are allowed."""
 CARD_BUTTONS: Final[dict[JobState, tuple[str, ...]]] = {"queued": ("cancel",), "running": ("stop", "cancel")}
-RESULT_BUTTONS: Final = (("again", "stronger", "gentler", "larger", "swap"), ("details", "delete"))
+RESULT_BUTTONS: Final = (("again", "stronger", "gentler", "other", "swap"), ("larger", "details", "delete"))
 """In rows: Discord has room for five in each."""
 _UNDER_WAY: Final = 0x2F5D8A
 _DONE: Final = 0x3A7D44
@@ -81,8 +82,10 @@ def card(view: JobView, words: Words, *, with_preview: bool = True) -> Post:
 
 def done(view: JobView, words: Words, *, message_id: int) -> Post:
     """Return what becomes of the card once the result is posted in the job's channel."""
-    link = message_link(view.job, message_id)
     seconds = seconds_text(view.pastiche.seconds) if view.pastiche else "?"
+    if view.job.private:  # such a message has no address
+        return _plain(_about(view.job, words, "card.done_privately", seconds=seconds), color=_DONE)
+    link = message_link(view.job, message_id)
     return _plain(_about(view.job, words, "card.done", seconds=seconds, link=link), color=_DONE)
 
 
@@ -94,6 +97,11 @@ def interrupted(view: JobView, words: Words) -> Post:
 def note(text: str) -> Post:
     """Return a card that has only this to say."""
     return _plain(text, color=_ENDED)
+
+
+def deleted(job: JobRecord, words: Words) -> Post:
+    """Return what becomes of the card once its result was deleted."""
+    return _plain(_about(job, words, "card.deleted"), color=_ENDED)
 
 
 def sent_privately(view: JobView, words: Words) -> Post:
@@ -121,14 +129,14 @@ def result(view: JobView, words: Words, *, pastiche_only: bool = False) -> Post:
     label = style_label(view.job, words)
     pictures = [_pastiche_picture(pastiche, label, words)]
     if not pastiche_only:
-        pictures = _with_room(_all_pictures(pastiche, label, words), most_bytes=MOST_MESSAGE_BYTES)
+        pictures = _with_room(_all_pictures(view.job, pastiche, label, words), most_bytes=MOST_MESSAGE_BYTES)
     container: ui.Container[Any] = ui.Container(accent_colour=_DONE)
     container.add_item(ui.TextDisplay(words.say("result.title", mention=_mention(view.job), style=label)))
-    container.add_item(_gallery(pictures))
+    container.add_item(gallery(pictures))
     container.add_item(ui.TextDisplay(_parameters(view.job, pastiche, words)))
     for actions in RESULT_BUTTONS:
         container.add_item(_row(actions, view.job, words))
-    return Post(view=_layout(container), pictures=tuple(pictures))
+    return Post(view=layout(container), pictures=tuple(pictures))
 
 
 def style_label(job: JobRecord, words: Words) -> str:
@@ -167,10 +175,10 @@ def _under_way(view: JobView, words: Words, *, with_preview: bool) -> Post:
     container: ui.Container[Any] = ui.Container(ui.TextDisplay("\n".join(lines)), accent_colour=_UNDER_WAY)
     pictures = _preview(view, words) if with_preview else ()
     if pictures:
-        container.add_item(_gallery(pictures))
+        container.add_item(gallery(pictures))
     if actions := CARD_BUTTONS.get(view.job.state):
         container.add_item(_row(actions, view.job, words))
-    return Post(view=_layout(container), pictures=pictures)
+    return Post(view=layout(container), pictures=pictures)
 
 
 def _standing(view: JobView, words: Words) -> str:
@@ -189,7 +197,9 @@ def _stage(view: JobView, words: Words) -> str:
         key = "card.queued_next" if view.position == 1 else "card.queued"
         return words.say(key, position=view.position)
     if view.job.state == "running":
-        return words.say("card.painting" if view.step else "card.starting")
+        if view.step:
+            return words.say("card.painting")
+        return words.say("card.impression" if view.preview else "card.starting")
     return words.say("card.delivering")
 
 
@@ -206,7 +216,8 @@ def _progress_lines(view: JobView, words: Words) -> list[str]:
 def _preview(view: JobView, words: Words) -> tuple[Picture, ...]:
     if view.preview is None:
         return ()
-    alt = words.say("card.preview_alt", step=view.step, steps=view.steps)
+    key = "card.preview_alt" if view.step else "card.impression_alt"
+    alt = words.say(key, step=view.step, steps=view.steps)
     return (Picture(name=_PREVIEW_FILE, data=view.preview, alt=alt),)
 
 
@@ -220,10 +231,10 @@ def _failure(view: JobView, words: Words) -> str:
     return words.say("card.refused", mention=_mention(view.job), sentence=words.refuse(view.error))
 
 
-def _all_pictures(pastiche: Pastiche, label: str, words: Words) -> list[Picture]:
+def _all_pictures(job: JobRecord, pastiche: Pastiche, label: str, words: Words) -> list[Picture]:
     pictures = [Picture(name="content.jpg", data=pastiche.content_view, alt=words.say("result.content_alt"))]
-    alt = words.say("result.style_alt", style=label)
-    for number, style_view in enumerate(pastiche.style_views, start=1):
+    for number, (preset, style_view) in enumerate(zip(job.presets, pastiche.style_views, strict=False), 1):
+        alt = words.say("result.style_alt", style=preset_label(preset, words))
         pictures.append(Picture(name=f"style_{number}.jpg", data=style_view, alt=alt))
     pictures.append(_pastiche_picture(pastiche, label, words))
     if pastiche.curve is not None:
@@ -252,7 +263,7 @@ def _with_room(pictures: list[Picture], *, most_bytes: int) -> list[Picture]:
 
 def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
     line = words.say(
-        "result.parameters",
+        "result.parameters" if pastiche.steps > 1 else "result.parameters_one_step",
         mode=words.name("mode_name", job.params.mode),
         strength=job.params.strength,
         width_px=pastiche.width_px,
@@ -267,6 +278,8 @@ def preset_label(preset_id: str | None, words: Words) -> str:
     """Return what one style is called: a preset's title with its artist, or that of an upload (None)."""
     if preset_id is None:
         return words.say("style.upload")
+    if preset_id.startswith(OWN_PRESET):
+        return discord.utils.escape_markdown(preset_id.removeprefix(OWN_PRESET))
     preset = presets.all_presets().get(preset_id)
     if preset is None:  # it was removed since the job was ordered
         return preset_id
@@ -288,7 +301,8 @@ def _compact(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
-def _gallery(pictures: Iterable[Picture]) -> ui.MediaGallery[Any]:
+def gallery(pictures: Iterable[Picture]) -> ui.MediaGallery[Any]:
+    """Return pictures of the same message side by side, each with its description."""
     return ui.MediaGallery(
         *(
             discord.MediaGalleryItem(f"attachment://{picture.name}", description=picture.alt)
@@ -298,10 +312,11 @@ def _gallery(pictures: Iterable[Picture]) -> ui.MediaGallery[Any]:
 
 
 def _plain(text: str, *, color: int) -> Post:
-    return Post(view=_layout(ui.Container(ui.TextDisplay(text), accent_colour=color)))
+    return Post(view=layout(ui.Container(ui.TextDisplay(text), accent_colour=color)))
 
 
-def _layout(container: ui.Container[Any]) -> ui.LayoutView:
+def layout(container: ui.Container[Any]) -> ui.LayoutView:
+    """Return a message of one box, whose buttons outlive this process."""
     view = ui.LayoutView(timeout=None)
     view.add_item(container)
     return view

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from discord.utils import escape_markdown
+
 from bot.ui.cards import message_link, preset_label, seconds_text, style_label
 from nst_core import presets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.i18n import Words
     from bot.jobs.model import JobRecord
+    from bot.jobs.own_presets import OwnPreset
     from nst_core.protocol import Pastiche
 
 
-def details(job: JobRecord, pastiche: Pastiche | None, parent: JobRecord | None, words: Words) -> str:
+def details(
+    job: JobRecord,
+    pastiche: Pastiche | None,
+    parent: JobRecord | None,
+    words: Words,
+    *,
+    own_presets: Sequence[OwnPreset] = (),
+) -> str:
     """Return everything that made a picture, a line each.
 
     Args:
@@ -21,6 +33,7 @@ def details(job: JobRecord, pastiche: Pastiche | None, parent: JobRecord | None,
         pastiche: its result, if that is still kept.
         parent: the job whose button made it, if that is known.
         words: the language of whoever asks.
+        own_presets: which of its styles are the server's own, as far as they are still there.
     """
     params = job.params
     lines = [
@@ -28,6 +41,7 @@ def details(job: JobRecord, pastiche: Pastiche | None, parent: JobRecord | None,
         words.say("details.mode", mode=words.name("mode_name", params.mode)),
         words.say("details.strength", strength=params.strength),
         words.say("details.brush", brush=params.brush),
+        *([words.say("details.keep_colors")] if params.keep_colors else []),
         *_painted(job, pastiche, words),
         words.say("details.seed", seed=params.seed),
         *(
@@ -35,6 +49,10 @@ def details(job: JobRecord, pastiche: Pastiche | None, parent: JobRecord | None,
             for preset in dict.fromkeys(job.presets)
             if preset in presets.all_presets()
         ),
+    ]
+    lines += [
+        words.say("details.own", title=preset_label(own.ref, words), licence=escape_markdown(own.licence))
+        for own in own_presets
     ]
     if job.parent_id is not None:
         lines.append(_descent(job, parent, words))
@@ -46,7 +64,11 @@ def _painted(job: JobRecord, pastiche: Pastiche | None, words: Words) -> list[st
         return [words.say("details.long_side", px=job.params.long_side_px)]
     return [
         words.say("details.size", width_px=pastiche.width_px, height_px=pastiche.height_px),
-        words.say("details.effort", seconds=seconds_text(pastiche.seconds), steps=pastiche.steps),
+        words.say(
+            "details.effort" if pastiche.steps > 1 else "details.effort_one_step",
+            seconds=seconds_text(pastiche.seconds),
+            steps=pastiche.steps,
+        ),
     ]
 
 
@@ -54,7 +76,10 @@ def _licence(preset_id: str | None, words: Words) -> str:
     preset = presets.all_presets()[preset_id or ""]
     licence = words.name("value", preset.licence)
     return words.say(
-        "details.licence", style=preset_label(preset_id, words), year=preset.year, licence=licence
+        "details.licence",
+        style=preset_label(preset_id, words),
+        year=preset.year_in(words.language),
+        licence=licence,
     )
 
 

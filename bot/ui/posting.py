@@ -161,9 +161,19 @@ async def send_to_channel(
 
 
 async def send_as_follow_up(
-    interaction: discord.Interaction[Any], letter: Letter, *, patience_s: tuple[float, ...] = PATIENCE_S
+    interaction: discord.Interaction[Any],
+    letter: Letter,
+    *,
+    ephemeral: bool = False,
+    patience_s: tuple[float, ...] = PATIENCE_S,
 ) -> discord.Message | None:
     """Post a letter as a follow-up, which needs no permission in the channel; None if the token is dead.
+
+    Args:
+        interaction: the command or press that it follows.
+        letter: what to post.
+        ephemeral: only who acted sees it.
+        patience_s: the pauses between attempts.
 
     Raises:
         NotNow: patience is at its end.
@@ -172,7 +182,11 @@ async def send_as_follow_up(
 
     async def send(post: Post) -> discord.Message:
         return await interaction.followup.send(
-            view=post.view, files=post.files(), allowed_mentions=mentions, wait=True
+            view=post.view,
+            files=post.files(),
+            allowed_mentions=mentions,
+            ephemeral=ephemeral,
+            wait=True,
         )
 
     return await _send_patiently(send, letter, patience_s=patience_s)

@@ -92,9 +92,23 @@ def _add_stylize(commands: argparse._SubParsersAction[Parser]) -> Parser:
         help="where the painting goes: .png, .jpg or .webp",
     )
     command.add_argument("--like", metavar="PAINTED", type=Path, help="repeat the settings of that painting")
-    command.add_argument("--mode", help=f"{' or '.join(AVAILABLE_MODES)} (default: {StyleParams().mode})")
+    command.add_argument(
+        "--mode",
+        help=f"{', '.join(AVAILABLE_MODES[:-1])} or {AVAILABLE_MODES[-1]} (default: {StyleParams().mode})",
+    )
     _add_number(command, "strength", "strength", "nearly the photo … nearly texture")
     _add_number(command, "brush", "brush", "size of the strokes in per cent: 200 is twice as large")
+    command.add_argument(
+        "--keep-colors",
+        action=argparse.BooleanOptionalAction,
+        help="keep the photo's colours and take only the strokes; --no-keep-colors undoes it after --like",
+    )
+    command.add_argument(
+        "--mask",
+        metavar="MASK",
+        type=Path,
+        help="paint only where this picture is white; grey is partial (--like does not repeat it)",
+    )
     _add_number(command, "size", "long_side_px", "long side of the painting in pixels")
     _add_number(command, "seed", "seed", "same inputs, settings, seed and machine: the same picture")
     command.add_argument(

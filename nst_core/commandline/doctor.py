@@ -18,6 +18,7 @@ from nst_core.protocol import AVAILABLE_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 REINSTALL: Final = "install Gafuu again: its files were changed or are incomplete"
 LIBRARIES: Final = "pip install 'gafuu[worker]'"
@@ -40,7 +41,7 @@ class Finding:
 
 def doctor() -> Answer:
     """Look at everything; the exit status is 1 where painting would not work."""
-    checks = (_python, _torch, _device, _weights, _presets, _downloads, _heic, _font)
+    checks = (_python, _torch, _device, _weights, _draft, _presets, _downloads, _heic, _font)
     findings = [_looked_at(check) for check in checks]
     works = all(finding.ok for finding in findings if finding.needed)
     end = "Painting works here." if works else "Painting does not work here yet: see above."
@@ -92,14 +93,20 @@ def _device() -> Finding:
 def _weights() -> Finding:
     from nst_core import features  # noqa: PLC0415 - torch
 
-    path = features.BUNDLED_WEIGHTS
+    return _weights_in("weights", features.BUNDLED_WEIGHTS, features.BUNDLED_SHA256)
+
+
+def _draft() -> Finding:
+    from nst_core import magenta  # noqa: PLC0415 - torch
+
+    found = _weights_in("draft weights", magenta.MAGENTA_WEIGHTS, magenta.MAGENTA_SHA256)
+    return dataclasses.replace(found, needed=False)
+
+
+def _weights_in(name: str, path: Path, expected: str) -> Finding:
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
-    return Finding(
-        name="weights",
-        ok=found == features.BUNDLED_SHA256,
-        detail=f"{path.name}, sha256 {found[:12]}",
-        advice=REINSTALL,
-    )
+    detail = f"{path.name}, sha256 {found[:12]}"
+    return Finding(name=name, ok=found == expected, detail=detail, advice=REINSTALL)
 
 
 def _presets() -> Finding:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from nst_core import presets
 from nst_core.commandline.answers import DONE, INTERRUPTED, Answer, MistakeError
 from nst_core.commandline.files import FORMATS, write_all
 from nst_core.commandline.manner import Manner, recall
-from nst_core.commandline.stylize import check_mode
+from nst_core.commandline.stylize import check_curve
 from nst_core.curve import plot_curve
 from nst_core.errors import Fault
 from nst_core.features import load_extractor, pick_device
@@ -59,19 +60,32 @@ def paint(order: Order, bar: Bar) -> Answer:
 def _commission(order: Order, bar: Bar) -> Commission:
     liked = _liked(order.like)
     params = StyleParams(**{**_params_in(liked), **order.given})
-    check_mode(params.mode)
+    check_curve(params.mode, order.curve)
     manners = order.manners or _manners_in(liked, order.like)
     device = pick_device(order.device)
     content = read_picture(order.content, role="content")
+    mask = None if order.mask is None else read_picture(order.mask, role="mask")
     styles = [_style(manner, bar) for manner in manners]
     extractor = order.extractor or str(liked.get("extractor", "vgg16"))
     remembered = [manner.remembered(style.image) for manner, style in zip(manners, styles, strict=True)]
     return Commission(
-        request=StyleRequest(job_id="nst", content=content, styles=tuple(styles), params=params),
-        settings={**dataclasses.asdict(params), "extractor": extractor, "styles": remembered},
+        request=StyleRequest(job_id="nst", content=content, styles=tuple(styles), params=params, mask=mask),
+        settings={
+            **dataclasses.asdict(params),
+            "extractor": extractor,
+            "styles": remembered,
+            **_remembered_mask(order.mask, mask),
+        },
         extractor=extractor,
         device=device,
     )
+
+
+def _remembered_mask(path: Path | None, data: bytes | None) -> dict[str, Any]:
+    """Return what the painting remembers of its mask: never its folder."""
+    if path is None or data is None:
+        return {}
+    return {"mask": {"file": path.name, "sha256": sha256(data).hexdigest()}}
 
 
 def _liked(path: Path | None) -> dict[str, Any]:
@@ -150,9 +164,10 @@ def _answer(
         "losses": {term: [_finite(losses[term]) for losses in course.losses] for term in course.losses[-1]},
         "params": commission.settings,
     }
+    count, end = len(course.losses), ", interrupted" if interrupted else ""
     text = (
-        f"{order.output}: {file.width_px}×{file.height_px} px, {params.mode}, {len(course.losses)} steps, "
-        f"{seconds:.1f} s on {commission.device}{', interrupted' if interrupted else ''}"
+        f"{order.output}: {file.width_px}×{file.height_px} px, {params.mode}, "
+        f"{count} step{'s' if count > 1 else ''}, {seconds:.1f} s on {commission.device}{end}"
     )
     return Answer(text=text, data=data, status=INTERRUPTED if interrupted else DONE)
 

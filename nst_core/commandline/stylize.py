@@ -9,7 +9,7 @@ from nst_core.commandline.answers import Answer, MistakeError
 from nst_core.commandline.bar import Bar
 from nst_core.commandline.files import FORMATS, check_output
 from nst_core.commandline.manner import Manner, manner
-from nst_core.protocol import AVAILABLE_MODES, MODES, StyleParams
+from nst_core.protocol import StyleParams
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +27,7 @@ class Order:
     given: dict[str, Any]
     """The fields of `StyleParams` that the person set."""
     like: Path | None
+    mask: Path | None
     output: Path
     curve: Path | None
     extractor: str | None
@@ -55,18 +56,17 @@ def stylize(arguments: argparse.Namespace, stderr: TextIO) -> Answer:
         bar.clear()
 
 
-def check_mode(mode: str) -> None:
-    """Refuse a mode that is promised but not there yet."""
-    if mode in MODES and mode not in AVAILABLE_MODES:
-        raise MistakeError(
-            f"The mode “{mode}” is not available yet: choose {' or '.join(AVAILABLE_MODES)} for now."
-        )
+def check_curve(mode: str, curve: Path | None) -> None:
+    """Refuse a curve of a mode that minimises nothing."""
+    if mode == "draft" and curve is not None:
+        raise MistakeError("A draft is painted in one step and has no loss curve: leave out --curve.")
 
 
 def _order(arguments: argparse.Namespace) -> Order:
-    fields = ("mode", "strength", "brush", "long_side_px", "seed")
+    fields = ("mode", "strength", "brush", "keep_colors", "long_side_px", "seed")
     given = {name: value for name in fields if (value := getattr(arguments, name)) is not None}
-    check_mode(StyleParams(**given).mode)
+    StyleParams(**given)
+    check_curve(given.get("mode", ""), arguments.curve)
     _check_outputs(arguments)
     if not arguments.style and arguments.like is None:
         raise MistakeError(
@@ -77,6 +77,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         manners=tuple(manner(text) for text in arguments.style),
         given=given,
         like=arguments.like,
+        mask=arguments.mask,
         output=arguments.output,
         curve=arguments.curve,
         extractor=arguments.extractor,
@@ -86,7 +87,7 @@ def _order(arguments: argparse.Namespace) -> Order:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    sources = [arguments.content, *([arguments.like] if arguments.like else [])]
+    sources = [path for path in (arguments.content, arguments.like, arguments.mask) if path is not None]
     check_output(arguments.output, FORMATS, sources=sources)
     if arguments.curve is not None:
         check_output(arguments.curve, [".png"], sources=[*sources, arguments.output])

@@ -18,6 +18,8 @@ from nst_core.errors import BadParameter, Fault, closest
 from nst_core.presets.download import WIKIMEDIA, Source, cached
 
 FOLDER: Final = Path(__file__).parent
+THUMBNAILS: Final = FOLDER / "thumbnails"
+"""Small copies of the bundled paintings, by id; `tools/make_thumbnails.py` makes them."""
 _MOST_SHOWN_LETTERS: Final = 80
 _COMBINING_MARKS: Final = dict.fromkeys(range(0x300, 0x370))
 _HIRAGANA_TO_KATAKANA: Final = {point: point + 0x60 for point in range(0x3041, 0x3097)}
@@ -66,6 +68,14 @@ class Preset:
         """Return the artist's name in "ja" or else in Latin letters."""
         return self.artist_ja if language == "ja" else self.artist
 
+    def year_in(self, language: str) -> str:
+        """Return the year as it is said in "ja" or else in English."""
+        if language != "ja":
+            return self.year
+        bare = self.year.removeprefix("c. ")
+        decade = f"{bare[:-1]}年代" if bare.endswith("s") else f"{bare}年"
+        return decade if bare == self.year else f"{decade}頃"
+
     def movement_in(self, language: str) -> str:
         """Return the movement in "ja" or else in English."""
         return self.movement_ja if language == "ja" else self.movement
@@ -83,9 +93,9 @@ def find(name: str) -> Preset:
         BadParameter: there is none; it names the closest id, if one is close.
     """
     presets = _presets()
-    wanted = _fold(name)
+    wanted = folded(name)
     for preset in presets.values():
-        if wanted in {_fold(known) for known in (preset.id, preset.title, *_titles_ja(preset))}:
+        if wanted in {folded(known) for known in (preset.id, preset.title, *_titles_ja(preset))}:
             return preset
     shown = " ".join(name.split())[:_MOST_SHOWN_LETTERS]
     if near := _closest_id(name):
@@ -105,11 +115,11 @@ def search(text: str, language: str = "en", *, limit: int = 25) -> list[Preset]:
     Returns:
         Bundled ones first, then in the order of `all_presets`.
     """
-    words = [_fold(word) for word in text.split()]
+    words = [folded(word) for word in text.split()]
     found = [preset for preset in _presets().values() if all(word in _haystack(preset) for word in words)]
-    start = _fold(text)
+    start = folded(text)
     found.sort(
-        key=lambda preset: (not preset.bundled, not _fold(preset.title_in(language)).startswith(start))
+        key=lambda preset: (not preset.bundled, not folded(preset.title_in(language)).startswith(start))
     )
     return found[:limit]
 
@@ -137,6 +147,28 @@ def read(preset: Preset, *, cache: Path | None = None, source: Source = WIKIMEDI
     return data
 
 
+@functools.lru_cache(maxsize=4096)  # what people type comes by here, too
+def folded(text: str) -> str:
+    """Return the letters and digits alone, as one finds them: no case, accent or kind of kana."""
+    plain = unicodedata.normalize("NFKD", text).translate(_COMBINING_MARKS).casefold()
+    whole = unicodedata.normalize("NFKC", plain).translate(_HIRAGANA_TO_KATAKANA)
+    return "".join(letter for letter in whole if letter.isalnum())
+
+
+def thumbnail(preset: Preset) -> bytes | None:
+    """Return a bundled painting's small copy for lists, a JPEG; None for one that is downloaded.
+
+    Raises:
+        Fault: the file is missing.
+    """
+    if not preset.bundled:
+        return None
+    try:
+        return (THUMBNAILS / f"{preset.id}.jpg").read_bytes()
+    except OSError as error:
+        raise Fault(f"the thumbnail of {preset.id} cannot be read: {error}") from error
+
+
 @functools.cache
 def _presets() -> dict[str, Preset]:
     entries = tomllib.loads((FOLDER / "presets.toml").read_text(encoding="utf-8"))
@@ -146,15 +178,7 @@ def _presets() -> dict[str, Preset]:
 @functools.cache
 def _haystack(preset: Preset) -> str:
     fields = (preset.id, preset.title, preset.title_ja, preset.artist, preset.artist_ja)
-    return "\n".join(map(_fold, (*fields, preset.movement, preset.movement_ja)))
-
-
-@functools.cache
-def _fold(text: str) -> str:
-    """Return the letters and digits alone, as one finds them: no case, accent or kind of kana."""
-    plain = unicodedata.normalize("NFKD", text).translate(_COMBINING_MARKS).casefold()
-    whole = unicodedata.normalize("NFKC", plain).translate(_HIRAGANA_TO_KATAKANA)
-    return "".join(letter for letter in whole if letter.isalnum())
+    return "\n".join(map(folded, (*fields, preset.movement, preset.movement_ja)))
 
 
 def _titles_ja(preset: Preset) -> tuple[str, str]:
@@ -163,5 +187,7 @@ def _titles_ja(preset: Preset) -> tuple[str, str]:
 
 
 def _closest_id(name: str) -> str:
-    known = {_fold(title): preset.id for preset in _presets().values() for title in (preset.id, preset.title)}
-    return known.get(closest(_fold(name), known), "")
+    known = {
+        folded(title): preset.id for preset in _presets().values() for title in (preset.id, preset.title)
+    }
+    return known.get(closest(folded(name), known), "")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nst_core.color import match_color
 from nst_core.errors import BadParameter
 from nst_core.features import load_extractor
 from nst_core.protocol import AVAILABLE_MODES, StyleParams
 from nst_core.transfer.best import paint_best
 from nst_core.transfer.classic import paint_classic
+from nst_core.transfer.draft import paint_draft
+from nst_core.transfer.finish import Finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nst_core.features import FeatureExtractor
+    from nst_core.transfer.walk import Walk
 
 __all__ = ["AVAILABLE_MODES", "Step", "StyleParams", "stylize"]
 
@@ -29,7 +33,7 @@ class Step:
     """1 … `total`."""
     total: int
     losses: dict[str, float]
-    """Each term as it enters the sum, and "total"."""
+    """Each term as it enters the sum, and "total"; empty where nothing is minimised (draft)."""
     pastiche: Tensor
     """The picture so far, (1, 3, H, W) float32 sRGB in [0, 1], at this step's scale."""
     scale_px: int
@@ -42,6 +46,7 @@ def stylize(
     params: StyleParams,
     *,
     extractor: FeatureExtractor | None = None,
+    mask: Tensor | None = None,
 ) -> Iterator[Step]:
     """Paint one picture in the manner of others.
 
@@ -49,29 +54,49 @@ def stylize(
         content: (1, 3, H, W) float32 sRGB in [0, 1], of any size.
         styles: style images of the same kind, each with its share; only ratios count.
         params: what the person chose; the last step's pastiche has this long side.
-        extractor: on the device to paint on; by default the bundled one on the CPU.
+        extractor: on the device to paint on; by default the bundled one on the CPU. Draft asks it only
+            for its device, and without it stays where the content is.
+        mask: (1, 1, H, W) in [0, 1] of any size: the share of paint in each place of the content, which
+            stays as it is where that is 0; None paints all of it.
 
     Yields:
-        One `Step` per step of the optimisation. Stop iterating at any time: what was yielded last
-        is a whole picture.
+        One `Step` per step of the optimisation; draft makes a single one. Stop iterating at any time:
+        what was yielded last is a whole picture.
 
     Raises:
-        BadParameter: no style, or a mode that is not available.
+        BadParameter: no style.
+        Unavailable: a network's weights are damaged.
     """
     if not styles:
         raise BadParameter("style_missing")
-    if params.mode not in AVAILABLE_MODES:
-        raise BadParameter("not_a_choice", name="mode", value=params.mode, choices=", ".join(AVAILABLE_MODES))
-    extractor = extractor or load_extractor()
-    device = extractor.mean.device
-    images = [(style.to(device), share) for style, share in styles]
-    paint = paint_best if params.mode == "best" else paint_classic
-    total, walk = paint(content.to(device), images, params, extractor=extractor)
+    if extractor is None and params.mode != "draft":
+        extractor = load_extractor()
+    device = extractor.mean.device if extractor else content.device
+    content, images = content.to(device), [(style.to(device), share) for style, share in styles]
+    if params.keep_colors:
+        # Gatys et al. 2017: a painting in the photo's colours asks for no light that the photo lacks.
+        images = [(match_color(style, content), share) for style, share in images]
+    total, walk = _walk(content, images, params, extractor)
+    masked = mask if mask is None else mask.to(device)
+    finish = Finish(content, keep_colors=params.keep_colors, mask=masked)
     for index, (scale, picture, losses) in enumerate(walk, start=1):
         yield Step(
             index=index,
             total=total,
             losses={name: loss.item() for name, loss in losses.items()},
-            pastiche=picture,
+            pastiche=finish(picture),
             scale_px=scale.long_side_px,
         )
+
+
+def _walk(
+    content: Tensor,
+    styles: Sequence[tuple[Tensor, float]],
+    params: StyleParams,
+    extractor: FeatureExtractor | None,
+) -> tuple[int, Walk]:
+    """Return how many steps there will be, and those steps; without an extractor only a draft is made."""
+    if extractor is None or params.mode == "draft":
+        return paint_draft(content, styles, params)
+    paint = paint_best if params.mode == "best" else paint_classic
+    return paint(content, styles, params, extractor=extractor)

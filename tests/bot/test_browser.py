@@ -80,7 +80,7 @@ class Desk:
     async def sit_down(self, address: str) -> None:
         """Open the page and read the welcome."""
         await self.page.goto(address)
-        await expect(self.messages.filter(has_text="choose a painting under")).to_be_visible(timeout=30_000)
+        await expect(self.messages.filter(has_text="a form asks for a photo")).to_be_visible(timeout=30_000)
 
     @property
     def messages(self) -> Locator:
@@ -92,9 +92,10 @@ class Desk:
     ) -> Locator:
         """Type the command, fill in its options, send it; return the answer."""
         before = await self.messages.count()
-        await self.page.locator("#channel-composer-input").press_sequentially("/sty")
+        await self.page.locator("#channel-composer-input").press_sequentially("/stylize")
         await expect(self.page.get_by_role("option").filter(has_text="/stylize")).to_be_visible()
         await self.page.keyboard.press("Enter")
+        await self._add_option("content")
         await self._attach("content", content)
         if style:
             await self._add_option("style")
@@ -248,6 +249,45 @@ async def test_progress_and_cancel(desk: Desk, photo: Path) -> None:
     assert await desk.messages.last.get_attribute("data-message-id") == await card.get_attribute(
         "data-message-id"
     )
+
+
+async def test_menu_on_a_picture(desk: Desk, style_photo: Path) -> None:
+    """A right click on a message opens the bot's menus; the form paints the picture that stands there."""
+    before = await desk.messages.count()
+    await desk.messages.first.click(button="right")
+    menus = desk.page.get_by_role("menuitem")
+    await expect(menus).to_have_text(["Stylize this…", "Use as content", "Use as style"])
+    await desk.shoot("menus")
+    await menus.first.click()
+    form = desk.page.locator(".modal-dialog")
+    await expect(form).to_contain_text("There are 4 pictures in that message, and I take the first.")
+    await form.locator("input[type=file]").set_input_files(style_photo)
+    await desk.shoot("form")
+    await form.get_by_role("button", name="Submit").click()
+    await expect(desk.messages).to_have_count(before + 1, timeout=20_000)
+    card = desk.messages.nth(before)
+    await expect(card).to_contain_text("In the manner of your style picture", timeout=30_000)
+    await card.get_by_role("button", name="Cancel").click()
+    await expect(card).to_contain_text("cancelled", timeout=30_000)
+
+
+async def test_styles_in_the_page(desk: Desk) -> None:
+    """`/styles` shows thumbnails and leafs; `Use` asks for a picture."""
+    before = await desk.messages.count()
+    await desk.page.locator("#channel-composer-input").press_sequentially("/styles")
+    await expect(desk.page.get_by_role("option").filter(has_text="/styles")).to_be_visible()
+    await desk.page.keyboard.press("Enter")
+    await desk.page.locator("#send-message").click()
+    await expect(desk.messages).to_have_count(before + 1, timeout=20_000)
+    page = desk.messages.nth(before)
+    await expect(page).to_contain_text("Only you can see this")
+    await expect(page.locator("img")).to_have_count(6, timeout=30_000)
+    await page.get_by_role("button", name="Next").click()
+    await expect(page).to_contain_text("Page 2 of 10", timeout=20_000)
+    await expect(page).to_contain_text("Mona Lisa")
+    await desk.shoot("styles")
+    await page.get_by_role("button", name="Use").nth(1).click()
+    await expect(desk.page.locator(".modal-dialog")).to_contain_text("Picture to paint", timeout=20_000)
 
 
 async def step(card: Locator, *, after: int = 0) -> int:

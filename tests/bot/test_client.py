@@ -44,8 +44,8 @@ async def test_commands_are_told_once(tmp_path: Path) -> None:
 async def test_what_discord_is_told(tmp_path: Path) -> None:
     """The command has an English name and descriptions in both languages; it works in servers and DMs."""
     async with opened(new_bot(tmp_path, small=True)) as stage:
-        ((command,),) = stage.sent("PUT", COMMANDS)
-    assert command["name"] == "stylize"
+        (commands,) = stage.sent("PUT", COMMANDS)
+    (command,) = [each for each in commands if each["name"] == "stylize"]
     assert command["name_localizations"] == {}
     for key in ("en-US", "en-GB", "ja"):
         words = words_in(key.partition("-")[0])
@@ -54,18 +54,25 @@ async def test_what_discord_is_told(tmp_path: Path) -> None:
             told = option["description_localizations"][key]
             assert told == words.say(f"option.stylize.{option['name']}")
             assert len(told) <= 100
-    required = {option["name"]: option["required"] for option in command["options"]}
-    assert required == {
-        "content": True,
-        "style": False,
-        "preset": False,
-        "strength": False,
-        "mode": False,
-        "brush": False,
-        "size": False,
-    }
+    assert [option["name"] for option in command["options"]] == [
+        *("content", "style", "preset", "strength", "mode"),
+        *("keep_colors", "brush", "size", "second_style", "private"),
+    ]
+    assert not any(option["required"] for option in command["options"])
     assert command["contexts"] == [0, 1]
     assert command["integration_types"] == [0]
+
+
+async def test_menus_are_told(tmp_path: Path) -> None:
+    """Three menus on messages, whose names are what people see of them: these are in both languages."""
+    async with opened(new_bot(tmp_path, small=True)) as stage:
+        (commands,) = stage.sent("PUT", COMMANDS)
+    menus = [each for each in commands if each["type"] == discord.AppCommandType.message.value]
+    english, japanese = words_in("en"), words_in("ja")
+    names = {each["name"]: each["name_localizations"]["ja"] for each in menus}
+    keys = ("menu.stylize", "menu.content", "menu.style")
+    assert names == {english.say(key): japanese.say(key) for key in keys}
+    assert all(each["contexts"] == [0, 1] for each in menus)
 
 
 async def test_commands_of_a_server_under_trial(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from discord import app_commands
 
 from bot.i18n import LANGUAGES, Words, language_of, words_in
 from bot.i18n.translator import CommandTranslator, spoken
+from nst_core import formats
 from nst_core.errors import SENTENCES, BadImage, BadParameter
 from nst_core.protocol import AVAILABLE_MODES
 
@@ -18,7 +19,7 @@ BOT = Path(__file__).parents[2] / "bot"
 ONLY_TRANSLATED = ("error.", "value.")
 """English has these in nst_core/errors.py, or needs no other word for them."""
 LETTERS_OF_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-NO_WORDS = {"card.loss", "list.sentences", "list.comma", "style.preset"}
+NO_WORDS = {"card.loss", "list.sentences", "list.comma", "style.preset", "styles.about"}
 POLITE = re.compile(r"(です|ます|ました|でした|ません|ください|ましょうか|ですか？|さい)[。？」）]?$")
 
 
@@ -46,6 +47,29 @@ def used_keys() -> set[str]:
                 constants = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
                 keys |= {value for value in constants if isinstance(value, str)}
     return keys
+
+
+def most_letters(key: str) -> int:
+    """Return how long Discord lets a text be."""
+    buttons = {
+        "kept.paint",
+        "kept.choose",
+        "styles.use",
+        "styles.back",
+        "styles.on",
+        "styles.add",
+        "styles.remove",
+    }
+    if key.startswith("button.") or key in buttons:
+        return 80
+    if key.startswith("menu."):
+        return 32
+    if key.startswith("form."):
+        long = ("_hint", "_placeholder", "_least", "_middle", "_most")
+        return 100 if key.endswith(long) else 45
+    if key in {"own.form_title", "own.removal_title"}:
+        return 45
+    return 100 if key.startswith(("command.", "option.", "mode.")) else 2000
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -80,7 +104,7 @@ def test_texts_that_the_code_asks_for_exist(words: Words) -> None:
 def test_no_text_is_left_over() -> None:
     """Every text of the language file is used: by its whole key, or by the part before the last dot."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in BOT.rglob("*.py"))
-    groups = {"mode", "mode_name", "loss", "permission", "option.stylize", "button"}
+    groups = {"mode", "mode_name", "loss", "permission", "option.stylize", "button", "form", "kept"}
     unused = [
         key for key in shared_texts("en") if f'"{key}"' not in source and key.rpartition(".")[0] not in groups
     ]
@@ -88,11 +112,9 @@ def test_no_text_is_left_over() -> None:
 
 
 def test_texts_fit_into_discord(words: Words) -> None:
-    """Descriptions and choices have at most 100 characters, labels of buttons 80, sentences 2000."""
+    """Descriptions and choices have at most 100 characters, labels of buttons 80, of forms 45, menus 32."""
     for key, text in words.texts.items():
-        most = 100 if key.startswith(("command.", "option.", "mode.")) else 2000
-        most = 80 if key.startswith("button.") else most
-        assert 0 < len(text) <= most or key == "list.sentences", key
+        assert 0 < len(text) <= most_letters(key) or key == "list.sentences", key
 
 
 def test_modes_have_names(words: Words) -> None:
@@ -127,6 +149,35 @@ def test_refusal_in_japanese_has_no_english_word_in_it() -> None:
         BadParameter("preset_unknown", preset="wave", hint="hint_closest", closest="great_wave")
     )
     assert unknown == "「wave」という絵は見つかりません。「great_wave」のことですか？"
+
+
+KINDS = (
+    *(name for _, name in formats._FOREIGN_SIGNATURES),
+    *(name for _, name in formats._SIGNATURES),
+    *("WebP", "AVIF", "HEIC", "BMP", "video", "picture", formats.DEEP_JPEG),
+    *("a PDF document", "a PostScript drawing", "an SVG drawing"),
+)
+NAMES_OF_FORMATS = {
+    "JPEG XL",
+    "JPEG 2000",
+    "Photoshop",
+    "ICO",
+    "JPEG",
+    "PNG",
+    "GIF",
+    "TIFF",
+    "WebP",
+    "AVIF",
+} | {
+    *("HEIC", "BMP"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS)))
+def test_kinds_of_files_have_japanese_names(kind: str) -> None:
+    """Whatever nst_core calls a file is the name of a format, which is the same everywhere, or translated."""
+    sentence = words_in("ja").refuse(BadImage("image_unsupported", role="style", kind=kind))
+    assert (kind in sentence) == (kind in NAMES_OF_FORMATS)
 
 
 def test_refusal_in_english_is_that_of_the_error_itself() -> None:

@@ -42,6 +42,28 @@ def test_brush(wish: int | None, brush: int) -> None:
     assert accept(Wishes(content=PHOTO, style=PAINTING, brush=wish), Settings()).params.brush == brush
 
 
+def test_colours_are_the_paintings_unless_wished() -> None:
+    """Keeping the photo's colours is a wish of its own."""
+    for wish, expected in ((None, False), (False, False), (True, True)):
+        wishes = Wishes(content=PHOTO, style=PAINTING, keep_colors=wish)
+        assert accept(wishes, Settings()).params.keep_colors is expected
+
+
+def test_style_may_be_asked_for_later() -> None:
+    """Before a form everything but the missing style is checked."""
+    accepted = accept(Wishes(strength=30), Settings(), may_lack_style=True)
+    assert (accepted.preset, accepted.params.strength) == (None, 30)
+    for wrong in (Wishes(strength=101), Wishes(preset="no such painting")):
+        with pytest.raises(BadParameter):
+            accept(wrong, Settings(), may_lack_style=True)
+
+
+def test_kept_style_counts_as_a_style() -> None:
+    """It was looked at when it was kept; beside a preset it is one style too many."""
+    assert accept(Wishes(content=PHOTO, kept_style=True), Settings()).preset is None
+    assert refusal(Wishes(content=PHOTO, kept_style=True, preset="scream")).code == "style_both"
+
+
 @pytest.mark.parametrize("name", ["great_wave", " The Great Wave off Kanagawa ", "神奈川沖浪裏"])
 def test_preset_is_found_by_id_and_by_title(name: str) -> None:
     """A person may type a title instead of picking from the list, in either language."""
@@ -82,10 +104,10 @@ def test_size_is_limited_by_the_settings() -> None:
     assert accept(Wishes(content=PHOTO, style=PAINTING), settings).params.long_side_px == 400
 
 
-def test_mode_that_cannot_be_painted_yet_is_refused() -> None:
-    """A mode counts as a choice only once it is real."""
-    error = refusal(Wishes(content=PHOTO, style=PAINTING, mode="draft"))
-    assert (error.code, error.values["choices"]) == ("not_a_choice", "classic, best")
+def test_mode_that_does_not_exist_is_refused() -> None:
+    """An old client can still send what was a choice once."""
+    error = refusal(Wishes(content=PHOTO, style=PAINTING, mode="cubist"))
+    assert (error.code, error.values["choices"]) == ("not_a_choice", "draft, classic, best")
 
 
 @pytest.mark.parametrize(

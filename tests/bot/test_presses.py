@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from staging.seen import buttons, refusal, result_in, shows
+from staging.seen import buttons, refusal, result_in, shows, text
 from staging.stage import speaking
 
 from bot.i18n import words_in
@@ -93,7 +93,26 @@ async def test_owner_deletes(stage: Stage, photo: Upload, language: str) -> None
     with speaking(language, guild_locale="en-US"):
         press = await alice.click(result, label="Delete")
     assert await refusal(press) == words_in(language).say("answer.deleted")
-    assert len(channel.history()) == 1
+    await until(lambda: "has been deleted" in text(only(channel)))
+    assert result.jump_url not in text(only(channel))
+
+
+@on_stage
+async def test_card_that_is_gone_does_not_matter(stage: Stage, photo: Upload) -> None:
+    """Whoever deletes a result whose card was deleted before is told the same."""
+    channel, alice = stage.room()
+    result = await painted(channel, alice, photo)
+    (card,) = [message for message in channel.history() if message.id != result.id]
+    await stage.bot.get_partial_messageable(channel.id).get_partial_message(card.id).delete()
+    press = await alice.click(result, label="Delete")
+    assert await refusal(press) == EN.say("answer.deleted")
+    await until(lambda: channel.history() == [])
+
+
+def only(channel: ChannelHandle) -> discord.Message:
+    """Return the one message that is left."""
+    (message,) = channel.history()
+    return message
 
 
 @on_stage

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from discord import ui
-from staging.seen import buttons, gallery, pictures_of, refusal, result_in, results, runs, shows, text
+from staging.seen import buttons, fields, gallery, pictures_of, refusal, result_in, results, runs, shows, text
 from staging.stage import new_bot, opened, speaking
 
 from bot import remixes
@@ -166,6 +166,57 @@ async def test_swap_in_japanese(stage: Stage, photo: Upload, texture: Upload) ->
     assert after["content.jpg"].size == after["pastiche.png"].size == (64, 64)
     old, new = await job_behind(stage, first), await job_behind(stage, second)
     assert (new.content_blob, new.style_blobs) == (old.style_blobs[0], (old.content_blob,))
+
+
+@on_stage
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_other_style(stage: Stage, photo: Upload, language: str) -> None:
+    """The form asks for a style and starts from the old strength; everything else stays as it was."""
+    words = words_in(language)
+    channel, alice = stage.room()
+    first = await painted(channel, alice, photo, preset="scream", strength=40, brush=150)
+    bob = stage.person(f"bob-other-{language}")
+    with speaking(language):
+        form = await bob.click(first, custom_id=f"gafuu:other:{(await job_behind(stage, first)).id}")
+        assert form.modal is not None
+        assert form.modal["title"] == words.say("form.other_title")
+        assert list(fields(form)) == ["preset", "style", "strength"]
+        options = fields(form)["strength"]["component"]["options"]
+        assert [each["value"] for each in options if each["default"]] == ["40"]
+        card = await bob.submit_modal(form, {"preset": ["kiss"]})
+        second = await next_result(channel, first)
+    await shows(card, second.jump_url)
+    old, new = await job_behind(stage, first), await job_behind(stage, second)
+    assert (new.owner_id, new.parent_id, new.presets) == (bob.id, old.id, ("kiss",))
+    assert new.params == old.params
+    assert new.content_blob == old.content_blob
+
+
+@on_stage
+async def test_other_style_of_ones_own(stage: Stage, photo: Upload, texture: Upload) -> None:
+    """An uploaded picture, with another strength."""
+    channel, alice = stage.room()
+    first = await painted(channel, alice, photo)
+    form = await alice.click(first, label="Other style…")
+    await alice.submit_modal(form, {"style": texture, "strength": ["90"]})
+    new = await job_behind(stage, await next_result(channel, first))
+    assert (new.presets, new.params.strength) == ((None,), 90)
+
+
+@on_stage
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_other_style_needs_a_style_and_a_job(stage: Stage, photo: Upload, language: str) -> None:
+    """A form without one is refused; of a job that is forgotten no form is shown at all."""
+    channel, alice = stage.room()
+    message = await put_up(stage, channel, "other", await old_job(stage, photo, channel))
+    unknown = await put_up(stage, channel, "other", "unknown")
+    refusals = words_in(language).refusals
+    with speaking(language):
+        form = await alice.click(message, label="Other style…")
+        assert await refusal(await alice.submit_modal(form, {})) == refusals["style_missing"]
+        press = await alice.click(unknown, label="Other style…")
+    assert await refusal(press) == refusals["job_forgotten"]
+    assert len(channel.history()) == 2
 
 
 @on_stage

@@ -9,7 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageStat
 from staging.seen import (
     buttons,
     gallery,
@@ -18,6 +18,7 @@ from staging.seen import (
     pictures_of,
     refusal,
     result_in,
+    results,
     runs,
     says,
     shows,
@@ -83,6 +84,41 @@ async def test_preset_in_japanese(studio: Stage, photo: Upload) -> None:
     assert "正統派 · 強さ 50 · 96×64 px" in text(result)
     assert gallery(result)["pastiche.png"] == f"仕上がり：コンテンツ画像を{style}の画風で描き直した絵"
     await shows(reply, "[絵を見る]")
+
+
+async def test_menu_form_and_mixture(studio: Stage, photo: Upload, texture: Upload) -> None:
+    """A picture that somebody posted, a painting and an uploaded style, mixed by the real painter."""
+    channel, alice = studio.room()
+    message = await alice.send(channel, "look", attachments=[photo])
+    words = words_in("ja")
+    with speaking("ja"):
+        form = await alice.context_menu(channel, words_in("en").say("menu.stylize"), message)
+        card = await alice.submit_modal(form, {"preset": ["kiss"], "style": texture, "strength": ["80"]})
+        result = await result_in(channel)
+    assert words.say("result.style_alt", style="お手本の画像") in gallery(result).values()
+    assert [name.partition(".")[0] for name in gallery(result)] == [
+        "content", "style_1", "style_2", "pastiche", "curve",
+    ]  # fmt: skip
+    pictures = await pictures_of(result)
+    assert pictures["pastiche.png"].size == (64, 43)
+    assert pictures["style_2.jpg"].size == (80, 80)
+    await shows(card, "[絵を見る]")
+
+
+async def test_keep_colors(studio: Stage, photo: Upload) -> None:
+    """A grey photo stays grey under a colourful painting; without the option it does not."""
+    channel, alice = studio.room()
+    colourfulness = {}
+    for kept in (True, False):
+        card = await alice.slash(
+            channel, "stylize", content=photo, preset="scream", mode="draft", keep_colors=kept
+        )
+        await until(lambda: len(results(channel)) == len(colourfulness) + 1, within_s=90)
+        newest = max(results(channel), key=lambda result: result.id)
+        await shows(card, newest.jump_url)
+        _, saturation, _ = (await pictures_of(newest))["pastiche.png"].convert("HSV").split()
+        colourfulness[kept] = ImageStat.Stat(saturation).mean[0]
+    assert colourfulness[True] < 20 < colourfulness[False]
 
 
 async def test_content_and_style_may_be_the_same(studio: Stage, photo: Upload) -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from nst_core import presets
 from nst_core.__main__ import main
-from nst_core.images import encode, read_settings
+from nst_core.images import encode, load_image, read_settings, to_pil
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def refused(capsys: pytest.CaptureFixture[str], argv: list[str], folder: Path) -
 def painted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """A painting by the real program in a process of its own: its JSON, and its file."""
     folder = tmp_path_factory.mktemp("painted")
-    choices = ("--mode", "classic", "--strength", 70, "--brush", 150, "--seed", 5)
+    choices = ("--mode", "classic", "--strength", 70, "--brush", 150, "--seed", 5, "--keep-colors")
     argv = order(folder / "out.png", "--json", *choices, "--curve", folder / "curve.png")
 
     done = subprocess.run([*NST, *argv], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT)
@@ -81,7 +81,8 @@ def test_json_is_one_object_with_everything_that_was_promised(painted: tuple[dic
     assert set(data["losses"]) == {"content", "style", "tv", "total"}
     assert all(len(values) == data["steps"] > 1 for values in data["losses"].values())
     assert data["losses"]["total"][-1] < data["losses"]["total"][0]
-    assert (data["params"]["strength"], data["params"]["brush"]) == (70, 150)
+    chosen = [data["params"][name] for name in ("strength", "brush", "keep_colors")]
+    assert chosen == [70, 150, True]
     assert 0 < data["seconds"] < 120
 
 
@@ -137,7 +138,7 @@ def test_options_win_over_like_and_the_ending_chooses_the_format(
     content, out = tmp_path / "photo.jpg", tmp_path / "out.JPG"
     content.write_bytes(good_named("jpeg-broken-profile").data)
     out.write_bytes(b"an older painting")
-    given = ["--like", str(painted[1]), "--strength", "10", "--style", str(content)]
+    given = ["--like", str(painted[1]), "--strength", "10", "--no-keep-colors", "--style", str(content)]
 
     assert main(["stylize", str(content), *given, "-o", str(out)]) == 0
 
@@ -147,6 +148,7 @@ def test_options_win_over_like_and_the_ending_chooses_the_format(
     settings = read_settings(out.read_bytes())
     assert settings is not None
     assert (settings["strength"], settings["seed"], settings["long_side_px"]) == (10, 5, 64)
+    assert settings["keep_colors"] is False
     assert settings["styles"][0]["file"] == "photo.jpg"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.JPG", "photo.jpg"]
 
@@ -203,7 +205,7 @@ def test_a_bad_style_picture_is_refused(
         (["--size", "63"], "size is 63: choose a whole number from 64 to 4096."),
         (["--size", "99999"], "size is 99999: choose a whole number from 64 to 4096."),
         (["--seed", "-1"], "seed is -1"),
-        (["--mode", "draft"], "The mode “draft” is not available yet: choose classic or best for now."),
+        (["--mode", "draft", "--curve", "curve.png"], "A draft is painted in one step and has no loss curve"),
         (["--mode", "cubist"], "mode is “cubist”: choose one of draft, classic, best."),
         (["--extractor", "resnet"], "extractor is “resnet”: choose one of vgg16, vgg19."),
         (["--device", "cuda:77"], "device is “cuda:77”: choose one of auto, "),
@@ -300,6 +302,46 @@ def test_the_curve_cannot_take_the_paintings_place(
     assert "would overwrite" in refused(capsys, order(out, "--curve", out), tmp_path)
 
 
+def test_a_mask_leaves_the_photo_where_it_is_black(tmp_path: Path) -> None:
+    """The right half is the photo as it was; the painting remembers the mask's name and no folder."""
+    mask, out, plain = tmp_path / "left.png", tmp_path / "out.png", tmp_path / "plain.png"
+    left = Image.new("L", (64, 64))
+    left.paste(255, (0, 0, 32, 64))
+    left.save(mask)
+
+    assert main(order(out, "--mode", "draft", "--mask", mask)) == 0
+    assert main(order(plain, "--mode", "draft")) == 0
+
+    small = to_pil(load_image(PHOTO, long_side_px=64))
+    with Image.open(out) as picture, Image.open(plain) as whole:
+        right, rest = (40, 0, 64, 64), (0, 0, 24, 64)
+        kept = ImageChops.difference(picture.crop(right), small.crop(right))
+        assert max(high for _, high in kept.getextrema()) <= 1
+        assert picture.crop(rest).tobytes() == whole.crop(rest).tobytes()
+    settings = read_settings(out.read_bytes())
+    assert settings is not None
+    assert settings["mask"]["file"] == "left.png"
+    assert str(tmp_path).encode() not in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (Image.new("L", (64, 64)), "The mask is black all over"),
+        (Image.new("L", (64, 40), 255), "The mask has another shape than the content picture"),
+        (None, "There is no picture file called “mask.png” that I can open"),
+    ],
+)
+def test_a_mask_that_cannot_be_used_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mask: Image.Image | None, words: str
+) -> None:
+    """One line that says what to do, and nothing is painted."""
+    if mask is not None:
+        mask.save(tmp_path / "mask.png")
+    argv = order(tmp_path / "out.png", "--mask", tmp_path / "mask.png")
+    assert words in refused(capsys, argv, tmp_path)
+
+
 def test_a_download_without_a_network_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,7 +358,7 @@ def test_a_download_without_a_network_is_refused(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"mode": "draft", "styles": [{"preset": "scream"}]}, "The mode “draft” is not available yet"),
+        ({"mode": "cubist", "styles": [{"preset": "scream"}]}, "mode is “cubist”: choose one of draft, "),
         ({"strength": "x\x1b[31m\n", "styles": [{"preset": "scream"}]}, "strength is x [31m : choose"),
         ({"strength": True, "styles": [{"preset": "scream"}]}, "strength is True: choose"),
         ({"styles": [{"preset": "lost_painting"}]}, "There is no painting called “lost_painting”."),
@@ -367,7 +409,7 @@ def test_lists_help_and_mistakes_come_without_torch(tmp_path: Path) -> None:
         order(tmp_path / "out.png", "--strength", 101),
         order(tmp_path / "out.png", style="stary_night"),
         order(tmp_path / "missing" / "out.png"),
-        order(tmp_path / "out.png", "--mode", "draft"),
+        order(tmp_path / "out.png", "--mode", "draft", "--curve", tmp_path / "curve.png"),
     ]
     code = (
         "import sys; from nst_core.__main__ import main\n"

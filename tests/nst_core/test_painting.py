@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
+from pictures.card import saved
 from PIL import Image
 
-from nst_core.errors import BadImage, Cancelled
+from nst_core.errors import BadImage, Cancelled, Unavailable
 from nst_core.features import load_extractor
 from nst_core.images import Limits, fit, read_settings, to_tensor
-from nst_core.painting import Pace, paint
+from nst_core.painting import IMPRESSION_PX, Pace, decoded, impression, paint
+from nst_core.painting import steps as steps_of
 from nst_core.protocol import Pastiche, Progress, StyleParams, StyleRequest, WeightedStyle
 from nst_core.transfer import Step
 
@@ -76,13 +80,23 @@ class Walk:
             )
 
 
+def no_impression(*_: object) -> Iterator[Step]:
+    """Leave out the first impression, where it is not the point."""
+    return iter(())
+
+
 def painted(
-    walk: Walk | None = None, wish: Callable[[], bool | None] = lambda: None, **changes: object
+    walk: Walk | None = None,
+    wish: Callable[[], bool | None] = lambda: None,
+    impress: Callable[..., Iterator[Step]] = no_impression,
+    **changes: object,
 ) -> tuple[list[Progress], Pastiche]:
     """Return the reports of a job, and its picture."""
     walk = walk or Walk()
-    nobody: Any = None  # this walk asks no network
-    *steps, pastiche = paint(request(**changes), extractor=nobody, wish=wish, walk=walk, clock=walk.clock)
+    nobody: Any = None  # this walk asks no network, and a draft only for its device
+    *steps, pastiche = paint(
+        request(**changes), extractor=nobody, wish=wish, walk=walk, impress=impress, clock=walk.clock
+    )
     assert isinstance(pastiche, Pastiche)
     return [step for step in steps if isinstance(step, Progress)], pastiche
 
@@ -136,6 +150,65 @@ def test_quick_steps_are_not_all_told() -> None:
     assert [step.step for step in steps] == [1, 60]
 
 
+def test_first_impression() -> None:
+    """Before the first step comes a draft of the whole picture: step 0, a small JPEG, no losses.
+
+    It is a preview like any other, so that the next one comes two seconds later.
+    """
+    (first, *others), pastiche = painted(
+        Walk(step_s=0.8), impress=impression, params=StyleParams(long_side_px=512)
+    )
+    assert (first.job_id, first.attempt, first.step, first.steps, first.losses) == ("j", 2, 0, 0, {})
+    assert first.preview is not None
+    assert opened(first.preview).size == (IMPRESSION_PX, IMPRESSION_PX * 3 // 4)
+    colors = len(opened(first.preview).quantize(64).getcolors())
+    assert colors > 32
+    assert [step.step for step in others] == [1, 2, 3, 4]
+    assert [step.preview is not None for step in others] == [False, False, True, False]
+    assert pastiche.steps == 4
+
+
+def test_a_draft_needs_no_impression() -> None:
+    """It comes as quickly itself; and whoever wants to keep what is there wants no draft either."""
+    steps, _ = painted(Walk(steps=1), impress=impression, params=StyleParams(mode="draft", long_side_px=64))
+    assert [step.step for step in steps] == [1]
+    steps, _ = painted(wish=lambda: True, impress=impression)
+    assert [step.step for step in steps] == [1]
+
+
+def test_a_mask_goes_all_the_way() -> None:
+    """What is masked stays the photo in impression, previews and picture; a bad mask is refused."""
+    mask = Image.new("L", (96, 72))
+    mask.paste(255, (0, 0, 48, 72))
+    asked = request(mask=saved(mask, "PNG"), params=StyleParams(long_side_px=96, mode="draft"))
+    pictures = decoded(asked)
+    (step,) = steps_of(asked, pictures, load_extractor())
+    content = to_tensor(pictures.content)
+    assert torch.equal(step.pastiche[..., 56:], content[..., 56:])
+    assert (step.pastiche[..., :40] - content[..., :40]).abs().mean() > 0.05
+    best = dataclasses.replace(asked, params=StyleParams(long_side_px=96))
+    (sketch,) = impression(best, pictures, load_extractor())
+    assert torch.equal(sketch.pastiche, step.pastiche)
+    with pytest.raises(BadImage, match="another shape"):
+        decoded(dataclasses.replace(asked, mask=upload((64, 64))))
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("out of memory"), MemoryError(), Unavailable("weights_damaged", name="x")]
+)
+def test_a_failed_impression_costs_nothing(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """The painting itself goes on, and the log says what happened."""
+
+    def fail(*_: object) -> Iterator[Step]:
+        raise error
+        yield
+
+    steps, pastiche = painted(impress=fail)
+    assert [step.step for step in steps] == [1, 2, 3, 4]
+    assert not pastiche.stopped_early
+    assert "impression-failed job=j" in caplog.text
+
+
 def test_shows_what_it_understood() -> None:
     """Beside the picture come the uploads as they were decoded."""
     _, pastiche = painted()
@@ -186,7 +259,7 @@ def wish_at(look: int, wish: bool) -> Callable[[], bool | None]:  # noqa: FBT001
 def test_stop_here() -> None:
     """Stopped at a coarse scale, the picture so far has the size that was asked for all the same."""
     params = StyleParams(long_side_px=256)
-    steps, pastiche = painted(Walk(scales_px=(128, 256)), wish_at(4, wish=True), params=params)
+    steps, pastiche = painted(Walk(scales_px=(128, 256)), wish_at(5, wish=True), params=params)
     assert pastiche.stopped_early
     assert pastiche.steps == steps[-1].step == 3
     assert opened(pastiche.image).size == (256, 192)
@@ -200,11 +273,11 @@ def test_stop_here_at_once() -> None:
 
 def test_stop_here_at_the_end() -> None:
     """Stopped at the very last step, the picture is whole."""
-    _, pastiche = painted(wish=wish_at(5, wish=True))
+    _, pastiche = painted(wish=wish_at(6, wish=True))
     assert not pastiche.stopped_early
 
 
-@pytest.mark.parametrize("look", [1, 2, 5])
+@pytest.mark.parametrize("look", [1, 2, 6])
 def test_cancel(look: int) -> None:
     """Cancelled before the first step or later, even at the last one, no picture comes."""
     with pytest.raises(Cancelled):

@@ -469,3 +469,13 @@ def test_the_bot_may_import_it() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("year", "japanese"),
+    [("1889", "1889年"), ("c. 1831", "1831年頃"), ("1907–08", "1907–08年"), ("1840s", "1840年代")],
+)
+def test_years_in_japanese(year: str, japanese: str) -> None:
+    """As museums there write them."""
+    preset = replace(presets.find("scream"), year=year)
+    assert (preset.year_in("en"), preset.year_in("ja")) == (year, japanese)

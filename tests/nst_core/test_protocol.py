@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nst_core import protocol
 from nst_core.errors import SENTENCES, BadImage, BadParameter, Busy
 from nst_core.protocol import (
+    AVAILABLE_MODES,
     MAX_FRAME_BYTES,
     MODES,
     RANGES,
@@ -69,6 +70,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
         params=params,
         max_bytes=counts,
         language=texts,
+        mask=st.none() | blobs,
     ),
     st.builds(Stop, job_id=texts, keep=st.booleans()),
     st.builds(Quit),
@@ -235,6 +237,19 @@ def test_bottomless_header() -> None:
         decode(struct.pack(">I", len(text)) + text)
 
 
+def test_what_is_off_goes_without_saying() -> None:
+    """A request that uses nothing new has no field that a receiver of before would not know."""
+    request = StyleRequest(job_id="j", content=b"c", styles=(WeightedStyle(image=b"s"),))
+    header, rest = _taken_apart(encode(request))
+    assert "mask" not in header["fields"]
+    assert {"attempt", "max_bytes", "language"} <= header["fields"].keys()
+    header, rest = _taken_apart(encode(dataclasses.replace(request, mask=b"m")))
+    assert header["fields"]["mask"] == {"$blob": 2}
+    header["fields"]["mask"] = 5
+    with pytest.raises(ProtocolError):
+        decode(_frame(header, rest))
+
+
 @pytest.mark.parametrize(
     "params",
     [
@@ -350,3 +365,10 @@ def _taken_apart(frame: bytes) -> tuple[dict[str, Any], bytes]:
 def _frame(header: object, rest: bytes) -> bytes:
     text = json.dumps(header).encode()
     return struct.pack(">I", len(text)) + text + rest
+
+
+def test_unknown_mode_names_the_modes_that_there_are() -> None:
+    """Nobody is sent to a mode that cannot be painted."""
+    with pytest.raises(BadParameter) as caught:
+        StyleParams(mode="cubist")
+    assert caught.value.values["choices"] == ", ".join(AVAILABLE_MODES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from nst_core.errors import BadImage, OutOfMemory
 from nst_core.protocol import (
@@ -111,8 +112,9 @@ def outcome(worker: Worker) -> tuple[list[Progress], Pastiche | Failure]:
 def test_paints(worker: Worker) -> None:
     """A request is answered with steps from the first to the last, and a picture."""
     worker.say(request("whole"))
-    steps, pastiche = outcome(worker)
+    (impression, *steps), pastiche = outcome(worker)
     assert isinstance(pastiche, Pastiche)
+    assert (impression.step, impression.losses) == (0, {})
     assert (steps[0].step, steps[-1].step) == (1, steps[-1].steps)
     assert not pastiche.stopped_early
     assert steps[-1].losses["total"] < steps[0].losses["total"] or steps[0].losses["content"] == 0
@@ -121,12 +123,41 @@ def test_paints(worker: Worker) -> None:
     assert image.tobytes() != Image.open(io.BytesIO(upload((64, 48)))).tobytes()
 
 
+def test_shows_a_first_impression_at_once(worker: Worker) -> None:
+    """Before the first step of a large picture, which takes far longer, there is a draft to look at."""
+    worker.say(request("impressed", content=upload((640, 480)), size_px=640))
+    impression = worker.hear()
+    assert isinstance(impression, Progress)
+    assert (impression.step, impression.steps, impression.losses) == (0, 0, {})
+    assert impression.preview is not None
+    draft = Image.open(io.BytesIO(impression.preview))
+    assert draft.size == (384, 288)
+    photo = Image.open(io.BytesIO(upload((384, 288))))
+    assert ImageStat.Stat(ImageChops.difference(draft, photo)).mean[0] > 5
+    worker.say(Stop(job_id="impressed", keep=False))
+    steps, end = outcome(worker)
+    assert isinstance(end, Failure)
+    assert all(step.step > 0 for step in steps)
+
+
+def test_paints_a_draft(worker: Worker) -> None:
+    """One step, no losses, no curve."""
+    ordered = request("draft", size_px=96)
+    worker.say(dataclasses.replace(ordered, params=dataclasses.replace(ordered.params, mode="draft")))
+    (step,), pastiche = outcome(worker)
+    assert isinstance(pastiche, Pastiche)
+    assert (step.step, step.steps, step.losses) == (1, 1, {})
+    assert (pastiche.steps, pastiche.curve, pastiche.losses, pastiche.stopped_early) == (1, None, {}, False)
+    assert Image.open(io.BytesIO(pastiche.image)).size == (96, 72)
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_stops_in_the_middle(worker: Worker, *, keep: bool) -> None:
     """A wish to stop is heard while painting, also with a stale one before it."""
     worker.say(Stop(job_id="another", keep=False))
     worker.say(request("stopped", size_px=128))
-    assert isinstance(worker.hear(), Progress)
+    while isinstance(step := worker.hear(), Progress) and step.step == 0:
+        pass
     worker.say(Stop(job_id="stopped", keep=keep))
     worker.say(Stop(job_id="stopped", keep=True))  # what was thrown away is not kept after all
     steps, end = outcome(worker)

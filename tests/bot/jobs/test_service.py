@@ -48,9 +48,9 @@ async def test_a_job_goes_all_the_way(workshop: Workshop, order: Order, clock: C
         params=StyleParams(long_side_px=640, seed=5),
         public_locale="ja",
         max_bytes=777,
+        card_message_id=4242,
     )
     job = await workshop.service.submit(given)
-    await workshop.service.set_card(job.id, 4242)
     attempt = await workshop.pool.attempt(1)
     request = attempt.request
     assert (request.job_id, request.attempt, request.content) == (job.id, 1, b"a photo")
@@ -645,12 +645,11 @@ async def test_a_caller_that_is_cancelled_leaves_no_forgotten_job(workshop: Work
 async def test_a_restart_keeps_every_place(workshop: Workshop, order: Order, clock: Clock) -> None:
     """One is painted, three wait, one is cancelled: each goes on where it was, the painted one first."""
     jobs = []
-    for _ in range(5):
+    for number in range(5):
         clock.now += 1
-        jobs.append(await workshop.service.submit(order()))
+        jobs.append(await workshop.service.submit(order(card_message_id=75 + number)))
     first = await workshop.pool.attempt(1)
     first.progress(5)
-    await workshop.service.set_card(jobs[2].id, 77)
     await workshop.service.stop(jobs[4].id, keep=False)
     await workshop.reopen("one")
     again = await workshop.pool.attempt(1)

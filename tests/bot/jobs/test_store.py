@@ -281,6 +281,18 @@ async def test_a_migration_that_was_cut_off_is_done_again(open_store: Open, tmp_
     await store.close()
 
 
+async def test_a_store_of_an_older_version_keeps_what_it_has(open_store: Open, tmp_path: Path) -> None:
+    """Each migration adds to the one before; what was kept is still there."""
+    with closing(sqlite3.connect(tmp_path / "gafuu.sqlite3", isolation_level=None)) as db:
+        db.executescript(f"{schema.MIGRATIONS[0]} PRAGMA user_version = 1;")
+        db.execute("INSERT INTO settings VALUES ('kept', 'yes')")
+    store = await open_store(tmp_path)
+    assert await store.get_value("kept") == "yes"
+    for table in ("kept_pictures", "own_presets", "fetching_cards"):
+        assert await store.read(f"SELECT * FROM {table}") == []  # noqa: S608 - our own names
+    await store.close()
+
+
 async def test_the_file_is_as_safe_as_sqlite_can_make_it(store: JobStore) -> None:
     """Write-ahead log, full synchronisation, foreign keys."""
     pragmas = [

@@ -21,6 +21,7 @@ from bot.pool.base import Unreachable
 from bot.pool.nats import NatsPool
 from bot.pool.report import Build
 from nst_core.errors import ConfigError
+from nst_core.protocol import PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -364,7 +365,7 @@ async def test_drain_without_patience(cluster: Cluster, order: Order, follow: Ru
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        ({"protocol": 99}, "has protocol 99, the bot has 1"),
+        ({"protocol": 99}, f"has protocol 99, the bot has {PROTOCOL_VERSION}"),
         ({"code": "0ld"}, "has painter 0ld, the bot has"),
         ({"extractor": "vgg19"}, "has feature extractor vgg19, the bot has vgg16:"),
     ],

@@ -117,6 +117,20 @@ async def test_queued_card_tells_place_and_time() -> None:
     assert gallery(post) == []
 
 
+async def test_a_result_in_one_step_counts_no_steps(words: Words) -> None:
+    """A draft has neither a curve nor anything to count."""
+    draft = replace(PASTICHE, steps=1, curve=None, losses={}, seconds=0.62)
+    post = cards.result(replace(PAINTED, pastiche=draft), words)
+    last = text(post).splitlines()[-1]
+    assert last.startswith("-# ")
+    assert last.endswith({"en": "512×384 px · 0.6 s", "ja": "512×384 px · 0.6 秒"}[words.language])
+    assert [address for address, _ in gallery(post)] == [
+        "attachment://content.jpg",
+        "attachment://style_1.jpg",
+        "attachment://pastiche.jpg",
+    ]
+
+
 async def test_first_in_the_queue_is_next() -> None:
     """Nobody is "number 1 in the queue" while somebody else is being painted: they are next."""
     assert "Next in the queue." in text(cards.card(JobView(job=JOB, position=1), EN))
@@ -155,6 +169,18 @@ async def test_running_card_before_the_first_step_has_no_bar() -> None:
 async def test_second_attempt_says_that_it_started_again() -> None:
     """A worker that died is invisible but for this."""
     assert "started again. Painting…" in text(cards.card(replace(RUNNING, retrying=True), EN))
+
+
+async def test_the_first_impression_is_called_a_draft() -> None:
+    """Before the first step there is a preview already: no bar, no losses, and nothing says “step 0”."""
+    view = replace(RUNNING, step=0, steps=0, losses={})
+    post = cards.card(view, EN)
+    assert text(post).splitlines()[2:] == [
+        "A quick draft first; the painting itself begins now. Done <t:1800000060:R>."
+    ]
+    assert gallery(post) == [("attachment://preview.jpg", "A quick draft, while the painting itself begins")]
+    assert button_ids(post) == ["gafuu:stop:01job", "gafuu:cancel:01job"]
+    assert "まずは下描きです。" in text(cards.card(view, JA))
 
 
 async def test_preview_can_be_left_out() -> None:
@@ -198,7 +224,7 @@ async def test_result_has_its_buttons(words: Words) -> None:
     """Under every result, the light one included, in rows of at most five."""
     for light in (False, True):
         post = cards.result(PAINTED, words, pastiche_only=light)
-        actions = ("again", "stronger", "gentler", "larger", "swap", "details", "delete")
+        actions = ("again", "stronger", "gentler", "other", "swap", "larger", "details", "delete")
         assert button_ids(post) == [f"gafuu:{action}:01job" for action in actions]
         assert all(len(part["components"]) <= 5 for part in parts(post) if part["type"] == 1)
 
@@ -235,7 +261,8 @@ async def test_result_stays_below_what_one_request_may_hold() -> None:
     large = replace(
         PASTICHE, image=bytes(MOST_MESSAGE_BYTES - 20), content_view=bytes(30), style_views=(bytes(5),) * 2
     )
-    post = cards.result(replace(PAINTED, pastiche=large), EN)
+    mixed = replace(PAINTED.job, presets=("scream", None), weights=(1.0, 1.0))
+    post = cards.result(replace(PAINTED, job=mixed, pastiche=large), EN)
     names = [picture.name for picture in post.pictures]
     assert names == ["style_1.jpg", "style_2.jpg", "pastiche.jpg", "curve.png"]
     assert sum(len(picture.data) for picture in post.pictures) <= MOST_MESSAGE_BYTES
@@ -307,3 +334,8 @@ def test_progress_bar(step: int, steps: int, filled: int) -> None:
 def test_loss_without_a_name_keeps_its_own() -> None:
     """A mode may speak of terms that no language file knows."""
     assert compact_losses({"moments": 12345.0}, EN) == "moments 1.23e4"
+
+
+async def test_own_painting_of_a_server_is_called_by_its_title() -> None:
+    """What somebody wrote is shown as it stands: nothing in it formats."""
+    assert cards.preset_label("own:Stripes *and* dots", EN) == "Stripes \\*and\\* dots"

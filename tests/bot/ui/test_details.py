@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from bot.i18n import LANGUAGES, words_in
@@ -110,3 +112,23 @@ def test_parent_that_nobody_here_can_see_has_no_link(parent: JobRecord | None) -
     text = details(job(parent_id="00job"), PASTICHE, parent, EN)
     assert text.endswith("Made from an earlier picture")
     assert "Made from" not in details(job(), PASTICHE, None, EN)
+
+
+def test_kept_colours_are_told() -> None:
+    """Only where somebody wished for them."""
+    plain = job()
+    kept = dataclasses.replace(plain, params=dataclasses.replace(plain.params, keep_colors=True))
+    for words in (EN, JA):
+        line = words.say("details.keep_colors")
+        assert line in details(kept, None, None, words).splitlines()
+        assert line not in details(plain, None, None, words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_draft_is_told_as_one_step(language: str) -> None:
+    """“1 steps” is nobody's language."""
+    draft = dataclasses.replace(PASTICHE, steps=1, seconds=0.62)
+    lines = details(job(), draft, None, words_in(language)).splitlines()
+    assert {"en": "Painted in 0.6 s, in one step", "ja": "描くのにかかった時間：0.6 秒、1 ステップ"}[
+        language
+    ] in lines

@@ -28,8 +28,19 @@ def pieces(message: Message) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while level:
         found += level
-        level = [child for component in level for child in component.get("components", [])]
+        level = [child for component in level for child in _inside(component)]
     return found
+
+
+def _inside(component: dict[str, Any]) -> list[dict[str, Any]]:
+    accessory = [component["accessory"]] if component.get("accessory") else []
+    return [*component.get("components", []), *accessory]
+
+
+def fields(reply: InteractionResult) -> dict[str, dict[str, Any]]:
+    """Return what a form asks for, by the names of its fields."""
+    parts = (reply.modal or {}).get("components", [])
+    return {part["component"]["custom_id"]: part for part in parts if "component" in part}
 
 
 def text(message: Message | None) -> str:

@@ -28,8 +28,11 @@ def paint(request: StyleRequest, *, wish: Callable[[], bool | None]) -> Iterator
     """Blend the style into the content, a little more with each step."""
     began = time.monotonic()
     size = request.params.long_side_px
-    content, style = (_opened(data, size) for data in (request.content, request.styles[0].image))
-    style = style.resize(content.size)
+    content = _opened(request.content, size)
+    styles = [_opened(style.image, size).resize(content.size) for style in request.styles]
+    style = styles[0]
+    for share, other in enumerate(styles[1:], start=2):
+        style = Image.blend(style, other, 1 / share)
     steps = STEPS_AT_64_PX if size <= 64 else STEPS_OF_LARGER
     step = 0
     for step in range(1, steps + 1):
@@ -55,7 +58,7 @@ def paint(request: StyleRequest, *, wish: Callable[[], bool | None]) -> Iterator
         image_format="png",
         curve=_saved(_curve(step), "PNG"),
         content_view=_saved(content, "JPEG"),
-        style_views=(_saved(style, "JPEG"),),
+        style_views=tuple(_saved(each, "JPEG") for each in styles),
         width_px=canvas.width,
         height_px=canvas.height,
         losses=losses,

@@ -39,9 +39,9 @@ def test_a_healthy_machine_is_told_so(capsys: pytest.CaptureFixture[str]) -> Non
     assert text.endswith("Painting works here.\n")
     assert len(text.splitlines()) == len(data["checks"]) + 1
     checks = {check["name"]: check for check in data["checks"]}
-    assert {"torch", "device", "weights", "presets", "heic", "japanese font"} <= set(checks)
+    assert {"torch", "device", "weights", "draft weights", "presets", "heic", "japanese font"} <= set(checks)
     assert data["ok"] is True
-    assert data["modes"] == ["classic", "best"]
+    assert data["modes"] == ["draft", "classic", "best"]
     bundled = {preset.id for preset in presets.all_presets().values() if preset.bundled}
     assert checks["presets"]["items"] == dict.fromkeys(bundled, True)
 
@@ -80,6 +80,18 @@ def test_damaged_files_are_found(tmp_path: Path) -> None:
     paintings = data["checks"]["presets"]
     assert {name for name, intact in paintings["items"].items() if not intact} == {"kiss", "scream"}
     assert "(not: scream, kiss)" in paintings["detail"]
+
+
+def test_a_damaged_draft_is_told_but_painting_works(tmp_path: Path) -> None:
+    """The other modes do without it."""
+    shutil.copytree(ROOT / "nst_core", tmp_path / "nst_core", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "nst_core" / "weights" / "magenta_stylization.safetensors").unlink()
+
+    status, data = examined("pass", cwd=tmp_path)
+
+    assert status == 0
+    assert data["checks"]["draft weights"]["ok"] is False
+    assert "missing" in data["checks"]["draft weights"]["detail"]
 
 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

