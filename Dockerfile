@@ -10,12 +10,14 @@ ARG PIP_EXTRA_INDEX_URL
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/gafuu
 WORKDIR /src
-# What rarely changes comes first, so that a change of our own code reuses these layers.
+# What rarely changes comes first, so that a change of our own code reuses these layers. What was built of the
+# empty packages has to go: it is newer than our code, and would be taken for it.
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE.md ./
 RUN mkdir -p bot nst_core \
  && touch bot/__init__.py nst_core/__init__.py \
  && /opt/gafuu/bin/pip install --constraint constraints.txt . \
- && /opt/gafuu/bin/pip uninstall --yes gafuu
+ && /opt/gafuu/bin/pip uninstall --yes gafuu \
+ && rm -rf build *.egg-info
 
 FROM build AS build-bot
 COPY nst_core nst_core
@@ -24,7 +26,8 @@ RUN /opt/gafuu/bin/pip install --no-deps .
 
 FROM build AS build-worker
 RUN /opt/gafuu/bin/pip install --constraint constraints.txt '.[worker]' \
- && /opt/gafuu/bin/pip uninstall --yes gafuu
+ && /opt/gafuu/bin/pip uninstall --yes gafuu \
+ && rm -rf build *.egg-info
 COPY nst_core nst_core
 COPY bot bot
 RUN /opt/gafuu/bin/pip install --no-deps .
