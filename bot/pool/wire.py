@@ -42,6 +42,8 @@ SHA256: Final = "Gafuu-Sha256"
 MESSAGE_ID: Final = "Nats-Msg-Id"
 REQUEST_S: Final = 10.0
 PROBE_S: Final = 8.0
+PROBES: Final = 3
+PROBE_PAUSE_S: Final = 0.3
 RECONNECT_S: Final = 1
 DEFAULT_PORT: Final = 4222
 TROUBLE: Final = (nats.errors.Error, TimeoutError, OSError)
@@ -112,7 +114,7 @@ async def connect(
         if _is_refusal(error):
             on_refused()
 
-    await _probe(link)
+    await _probe_patiently(link)
     client = Client()
     await client.connect(
         **_options(link),
@@ -200,6 +202,17 @@ def _count(text: str) -> int:
     if not 1 <= count <= MAX_FRAME_BYTES // CHUNK_BYTES + 1:
         raise Damaged(f"{text!r} chunks")
     return count
+
+
+async def _probe_patiently(link: Link) -> None:
+    """Try a few times: a server that is just taking over new users drops whoever comes meanwhile."""
+    for _ in range(PROBES - 1):
+        try:
+            return await _probe(link)
+        except Unreachable as error:
+            log.debug("nats-probe-failed reason=%s", error)
+            await asyncio.sleep(PROBE_PAUSE_S)
+    return await _probe(link)
 
 
 async def _probe(link: Link) -> None:
