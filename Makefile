@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint run bench clean
+.PHONY: help install demo cluster-demo test lint run bench bench-scale clean
 
 help:  ## Show what there is to make.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -20,6 +20,9 @@ install: $(STAMP)  ## Make .venv and install everything into it.
 demo: $(STAMP)  ## Open the rehearsal: the real bot on a simulated Discord, in a local page.
 	$(BIN)/python -m bot rehearse --port $(PORT) $(ARGS)
 
+cluster-demo: $(STAMP)  ## The rehearsal with a nats-server and two nodes: kill one while it paints.
+	$(BIN)/python tools/cluster_demo.py --port $(PORT) $(ARGS)
+
 test: $(STAMP) lint  ## Lint, types and every test.
 	$(BIN)/python -m pytest
 
@@ -33,6 +36,9 @@ run: $(STAMP)  ## Run the bot on Discord (needs DISCORD_TOKEN and config.toml).
 
 bench: $(STAMP)  ## Measure speed and memory on this machine.
 	$(BIN)/python benchmarks/worker.py $(ARGS)
+
+bench-scale: $(STAMP)  ## Measure how far one bot reaches, with nodes that only pretend to paint.
+	$(BIN)/python benchmarks/scale.py $(ARGS)
 
 clean:  ## Remove what the other targets made here.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

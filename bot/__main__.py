@@ -1,4 +1,4 @@
-"""`python -m bot run|rehearse|check`: the only place where the parts of the bot are joined.
+"""`python -m bot run|rehearse|check|status`: the only place where the parts of the bot are joined.
 
 Exit status: 0 ended as asked · 1 a fault, or `check` found something to mend · 2 wrong usage ·
 78 the configuration cannot be used (one line on standard error names file and key).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import sys
 import time
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import discord
 
-from bot import check, client, config, log, signals, web
+from bot import check, client, config, log, signals, status, web
+from bot.pool.base import Unreachable
 from bot.rehearse import CannotRehearse, rehearse
+from bot.status import NoAnswer
 from nst_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_CONFIG
-    except CannotRehearse as error:
+    except (CannotRehearse, NoAnswer, Unreachable) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAULT
     except KeyboardInterrupt:
@@ -56,11 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
     whole = argparse.ArgumentParser(prog="python -m bot", description="Gafuu, a painting Discord bot.")
-    commands = whole.add_subparsers(dest="command", required=True, metavar="run|rehearse|check")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="run|rehearse|check|status")
     helps = {
         "run": "run the bot on Discord (needs DISCORD_TOKEN)",
         "rehearse": "run the same bot on a simulated Discord, in a local page",
         "check": "try every part that the bot needs, and say what to mend",
+        "status": "show what a running bot does: its queue, its nodes, its devices",
     }
     for name, text in helps.items():
         command = commands.add_parser(name, help=text, description=text)
@@ -72,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
             if name == "rehearse"
             else "by default config.toml, if there is one",
         )
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="print one JSON object")
         if name == "rehearse":
             command.add_argument(
                 "--port", type=_port, default=PAGE_PORT, help="of the page (default %(default)s)"
@@ -87,7 +93,9 @@ async def run(options: argparse.Namespace) -> int:
     if settings.token is None:
         raise ConfigError("environment: DISCORD_TOKEN: not set; `python -m bot check` tells how to get one")
     bot = client.create_bot(settings)
-    serving = web.serving(_readiness(bot), host=settings.web.host, port=settings.web.port)
+    serving = web.serving(
+        _readiness(bot), host=settings.web.host, port=settings.web.port, metrics=bot.metrics
+    )
     try:
         with signals.stop_requested() as stop, _naming(path):
             async with serving:
@@ -118,6 +126,13 @@ async def check_command(options: argparse.Namespace) -> int:
     """Try every part."""
     path = _usual(options.config)
     return await check.check(_settings(path, quiet=True), path)
+
+
+async def status_command(options: argparse.Namespace) -> int:
+    """Show what a running bot does."""
+    said = await status.ask(_settings(_usual(options.config), quiet=True))
+    print(json.dumps(said) if options.json else status.table(said))
+    return 0
 
 
 async def _online(bot: GafuuBot, token: str, stop: asyncio.Event) -> None:
@@ -172,8 +187,7 @@ def _usual(path: Path | None) -> Path | None:
 def _settings(path: Path | None, *, quiet: bool = False) -> Settings:
     """Load the settings and start to log; quietly where a person reads the output."""
     settings = config.load(path)
-    secrets = [settings.token.get_secret_value()] if settings.token else []
-    log.set_up("WARNING" if quiet else settings.log.level, secrets=secrets)
+    log.set_up("WARNING" if quiet else settings.log.level, secrets=config.secrets_of(settings))
     return settings
 
 
@@ -183,7 +197,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-COMMANDS: Final = {"run": run, "rehearse": rehearse_command, "check": check_command}
+COMMANDS: Final = {"run": run, "rehearse": rehearse_command, "check": check_command, "status": status_command}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,7 +18,8 @@ from bot.client import INTENTS
 from bot.houserules import NEEDED
 from bot.jobs.store import JobStore
 from bot.partying import NEEDED as NEEDED_FOR_PARTIES
-from bot.pool.local import LocalPool
+from bot.pool.base import Unreachable
+from bot.pool.choice import pool_of
 from nst_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.config import Settings
-    from bot.pool.base import Slot
+    from bot.pool.base import Pool, Slot
 
 NAMES: Final = (*NEEDED, "send_messages", *NEEDED_FOR_PARTIES)
 PERMISSIONS: Final = discord.Permissions(**dict.fromkeys(NAMES, True))
@@ -39,6 +40,7 @@ PRIVILEGED: Final = {
 """Intents that somebody has to switch on: their names on Discord's page, and an application's flags."""
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
 """About a thousand pictures with all that belongs to them."""
+NODES_ANSWER_S: Final = 4.0
 HOW_TO_START: Final = """\
 no DISCORD_TOKEN in the environment. To get one:
   1. https://discord.com/developers/applications → New Application → a name
@@ -102,18 +104,25 @@ async def check_store(folder: Path) -> Finding:
 
 
 async def check_workers(settings: Settings) -> list[Finding]:
-    """Start every worker until it has loaded its weights and painted a step, or has given up."""
-    pool = LocalPool.of(settings)
+    """Start every worker until it has loaded its weights and painted a step, or has given up.
+
+    Nodes are not started but looked for, and only for a moment: a bot beside this one may be using them.
+    """
+    pool, wait_s = pool_of(settings), settings.workers.start_timeout_s
+    if settings.workers.backend == "nats":
+        wait_s = NODES_ANSWER_S
     try:
         await pool.start()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(settings.workers.start_timeout_s):
+            async with asyncio.timeout(wait_s):
                 await _decided(pool)
         slots = pool.slots()
-    except ConfigError as error:
+    except (ConfigError, Unreachable) as error:
         return [Finding.mend("workers", str(error))]
     finally:
         await pool.close()
+    if not slots:
+        return [Finding.mend("workers", "no node is there: start one with `python -m bot.pool.node`")]
     return [_worker_finding(slot) for slot in slots]
 
 
@@ -174,9 +183,9 @@ def _installs_finding(application: discord.AppInfo) -> Finding:
     return Finding.fine("installs", f"servers only; {hint}")
 
 
-async def _decided(pool: LocalPool) -> None:
+async def _decided(pool: Pool) -> None:
     """Return once every worker is ready or has been given up."""
-    while not all(slot.state in {"ready", "set_aside"} for slot in pool.slots()):  # noqa: ASYNC110 - a pool
+    while not pool.slots() or any(slot.state not in {"ready", "set_aside"} for slot in pool.slots()):  # noqa: ASYNC110 - a pool
         await asyncio.sleep(0.1)  # tells when one slot is ready, not when all are
 
 

@@ -26,9 +26,10 @@ from bot.jobs.service import JobService
 from bot.jobs.stars import Stars
 from bot.jobs.store import JobStore
 from bot.jobs.tasks import TaskSet
+from bot.metrics import Metrics
 from bot.panels import turns
 from bot.parties import PartyHost
-from bot.pool.local import LocalPool
+from bot.pool.choice import pool_of
 from bot.presses import actions
 from bot.settingspanel import SettingSelect
 from bot.ui.buttons import JobButton, MenuButton
@@ -56,6 +57,7 @@ class GafuuBot(discord.Client):
         settings: as given.
         tree: its commands.
         pool: where pictures are painted.
+        metrics: what is counted.
         store: what it must not forget; from `setup_hook` on.
         service: its jobs; from `setup_hook` on.
         delivery: shows jobs on their cards and posts their results; from `setup_hook` on.
@@ -81,14 +83,17 @@ class GafuuBot(discord.Client):
     delivery: Delivery
 
     def __init__(self, settings: Settings, *, pool: Pool, patience_s: tuple[float, ...]) -> None:
+        metrics = Metrics(pool.slots)
         super().__init__(
             intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             chunk_guilds_at_startup=False,
+            http_trace=metrics.trace(),
         )
         self.settings = settings
         self.pool = pool
+        self.metrics = metrics
         self.tree = GafuuTree(self)
         self.gallery = Gallery()
         self.chores = TaskSet()
@@ -163,7 +168,9 @@ class GafuuBot(discord.Client):
             per_person=limits.per_person,
             inputs_s=keep.inputs_days * DAY_S,
             results_s=keep.results_days * DAY_S,
+            saw=self.metrics.saw,
         )
+        self.metrics.views = self.service.views
         self.delivery = Delivery(
             self, self.service, edit_every_s=discord_settings.edit_every_s, patience_s=self._patience_s
         )
@@ -187,10 +194,10 @@ def create_bot(
 
     Args:
         settings: everything it needs to know, but for the token.
-        pool: where to paint; None for the worker processes of this machine.
+        pool: where to paint; None for what the settings ask for.
         patience_s: the pauses between attempts at posting a result.
     """
-    return GafuuBot(settings, pool=pool or LocalPool.of(settings), patience_s=patience_s)
+    return GafuuBot(settings, pool=pool or pool_of(settings), patience_s=patience_s)
 
 
 def _read_texts() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -17,6 +17,8 @@ from nst_core.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SECRETS: Final = {"token": "DISCORD_TOKEN", "nats_token": "NATS_TOKEN"}
+"""Fields of the settings that come from the environment, and from nowhere else."""
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Pixels = Annotated[int, Field(ge=64, le=4096)]
@@ -47,7 +49,7 @@ class LimitsSection(Section):
 class WorkersSection(Section):
     """Where the painting happens."""
 
-    backend: Literal["local"] = "local"
+    backend: Literal["local", "nats"] = "local"
     devices: Annotated[str, Field(min_length=1)] = "auto"
     job_timeout_s: Positive = 900.0
     stall_s: Positive = 120.0
@@ -55,6 +57,14 @@ class WorkersSection(Section):
     stop_grace_s: Positive = 5.0
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     recycle_after: Count = 200
+
+
+class NatsSection(Section):
+    """The server that joins bot and nodes, with the backend "nats"."""
+
+    url: Annotated[str, Field(pattern=r"^(nats|tls)://[^@\s]+$")] = "nats://127.0.0.1:4222"
+    ca_file: str = ""
+    lost_after_s: Annotated[float, Field(ge=3, le=600)] = 6.0
 
 
 class StyleSection(Section):
@@ -94,11 +104,13 @@ class Settings(Section):
     discord: DiscordSection = DiscordSection()
     limits: LimitsSection = LimitsSection()
     workers: WorkersSection = WorkersSection()
+    nats: NatsSection = NatsSection()
     style: StyleSection = StyleSection()
     store: StoreSection = StoreSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()
     token: SecretStr | None = None
+    nats_token: SecretStr | None = None
 
     @property
     def data(self) -> Path:
@@ -114,16 +126,25 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
     """
     environ = os.environ if environ is None else environ
     table = _read(path) if path else {}
-    if "token" in table:
-        raise ConfigError(f"{path}: token: a secret does not belong in a file; set DISCORD_TOKEN instead")
+    for key, variable in SECRETS.items():
+        if key in table:
+            raise ConfigError(f"{path}: {key}: a secret does not belong in a file; set {variable} instead")
     try:
         settings = Settings.model_validate(table)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {key}: {first['msg']}") from None
-    token = environ.get("DISCORD_TOKEN", "").strip()
-    return settings.model_copy(update={"token": SecretStr(token) if token else None})
+    secrets = {key: environ.get(variable, "").strip() for key, variable in SECRETS.items()}
+    return settings.model_copy(
+        update={key: SecretStr(secret) if secret else None for key, secret in secrets.items()}
+    )
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Return what must never be written into a log."""
+    known = (settings.token, settings.nats_token)
+    return [secret.get_secret_value() for secret in known if secret is not None]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.jobs.model import JobView
 
 
@@ -27,7 +29,9 @@ class Topic:
 class Board:
     """The topics of all jobs that are not over."""
 
-    def __init__(self) -> None:
+    def __init__(self, saw: Callable[[JobView | None, JobView], None] | None = None) -> None:
+        """Begin empty; `saw` is called with a job's view before and after each change."""
+        self._saw = saw
         self._topics: dict[str, Topic] = {}
 
     def topic(self, job_id: str) -> Topic | None:
@@ -45,6 +49,8 @@ class Board:
 
     def publish(self, view: JobView, *, last: bool = False) -> None:
         """Replace a job's view and wake its watchers; after the last one the job leaves the board."""
+        if self._saw is not None:
+            self._saw(self.view(view.job.id), view)
         topic = self._topics.setdefault(view.job.id, Topic(view))
         changed, topic.view = topic.changed, view
         topic.changed = asyncio.Event()

@@ -84,7 +84,8 @@ class Painter:
         """Begin nothing new, give what is being painted `drain_s` to end, and put the rest back."""
         if self._dispatcher is not None:
             self._dispatcher.cancel()
-        await self._tasks.wait(timeout_s=drain_s)
+        if not self._pool.outlives_bot:
+            await self._tasks.wait(timeout_s=drain_s)
         for live in self._live.values():
             if live.stage == "painting" and live.task is not None:
                 live.task.cancel()
@@ -110,6 +111,17 @@ class Painter:
                 self._queue.push(ticket_for(record))
             self._board.publish(JobView(job=record))
         self._changed()
+
+    async def take_up(self, record: JobRecord) -> bool:
+        """Go on with a job that was being painted when the bot ended; False if nothing is left of that."""
+        slot = await self._pool.resume(record.id, record.attempt)
+        if slot is None:
+            return False
+        live = self._live[record.id] = Live(record, stage="painting", slot=slot)
+        self._queue.resume(ticket_for(record))
+        self._board.publish(JobView(job=record, device_name=slot.device_name))
+        live.task = self._tasks.own(self._follow(live), name=f"attempt-{record.id}")
+        return True
 
     async def stop(self, job_id: str, *, keep: bool) -> bool:
         """End a job: at once while it waits, through the pool while it is painted; False if it is over."""
@@ -278,9 +290,11 @@ class Painter:
         record = await self._store.get(live.record.id)
         if record is None:
             return
-        live.record = (
-            await self._store.update(record.id, state="queued") if record.state == "running" else record
-        )
+        live.record = record
+        if record.state == "running":
+            live.record = replace(record, state="queued")
+            if live.stage != "painting" or not self._pool.outlives_bot:  # else `take_up` finds it
+                await self._store.update(record.id, state="queued")
         self._board.publish(ended_view(live.record))
 
     async def _store_as(self, live: Live, **changes: Any) -> None:  # noqa: ANN401 - fields of JobRecord

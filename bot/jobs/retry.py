@@ -32,14 +32,15 @@ def counted(record: JobRecord, failure: Failure) -> JobRecord:
 def is_worth_it(record: JobRecord, failure: Failure) -> bool:
     """Tell whether a job whose attempt failed is to be painted again.
 
-    Out of memory: once more, smaller. A dead worker: once more, elsewhere. Nothing else is tried again:
+    Out of memory: once more, smaller. A dead worker: once more, elsewhere. Moved, since its machine ended
+    or never took it: as often as an attempt may be made. Nothing else is tried again:
     the person's mistake and a fault of ours would only repeat, and a timeout took long enough.
 
     Args:
         record: with this failure `counted`.
         failure: how the attempt ended.
     """
-    mends = failure.kind in ("worker_died", "out_of_memory")
+    mends = failure.kind in ("worker_died", "out_of_memory", "moved")
     return mends and record.shrinks <= MAX_SHRINKS and may_start(record)
 
 

@@ -53,6 +53,7 @@ class JobService:
         results_s: how long what was painted is kept.
         sweep_every_s: how often old pictures are looked for.
         pause_s: how long to wait after a disk fault before another job is begun.
+        saw: called with a job's view before and after each change, to count.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class JobService:
         results_s: float = 30 * 86400.0,
         sweep_every_s: float = 3600.0,
         pause_s: float = 5.0,
+        saw: Callable[[JobView | None, JobView], None] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -74,7 +76,7 @@ class JobService:
         self._results_s = results_s
         self._sweep_every_s = sweep_every_s
         self._queue = FairQueue(queue_limit=queue_limit, per_person=per_person)
-        self._board = Board()
+        self._board = Board(saw)
         self._outlook = Outlook(store=store, pool=pool, board=self._board, clock=clock)
         self._painter = Painter(
             store=store,
@@ -97,7 +99,7 @@ class JobService:
         """
         await self._outlook.load()
         for record in await self._store.unfinished():
-            if record.state == "running":
+            if record.state == "running" and not await self._painter.take_up(record):
                 await self._store.update(record.id, state="queued")
         self._painter.add_all(job for job in await self._store.unfinished() if job.state == "queued")
         self._chores.own(self._sweep(), name="sweeper")

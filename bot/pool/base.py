@@ -6,8 +6,10 @@ retries: which job runs next, and whether a failed one runs again, is decided ab
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from nst_core.errors import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -27,6 +29,21 @@ class Slot:
     """As its maker names it; "" until the worker is ready."""
     state: SlotState
     job_id: str | None = None
+    device: str = ""
+    """As torch names it, without its number: "cuda", "mps", "cpu"; "" until the worker is ready."""
+    memory_bytes: int = 0
+    """Of the device in all; 0 where that is not known."""
+    node: str = ""
+    """The machine it belongs to; "" for this one."""
+    deaths: int = field(default=0, compare=False)
+    """Workers that were lost here since the pool was started."""
+    memory_used_bytes: int | None = field(default=None, compare=False)
+    utilisation: float | None = field(default=None, compare=False)
+    """0 … 1; None where that is not known."""
+
+
+class Unreachable(Fault):
+    """The pool cannot be reached just now; another try may succeed."""
 
 
 class NoFreeSlot(Exception):
@@ -34,7 +51,13 @@ class NoFreeSlot(Exception):
 
 
 class Pool(Protocol):
-    """What `bot.jobs` may ask of a pool."""
+    """What `bot.jobs` may ask of a pool.
+
+    Attributes:
+        outlives_bot: whether attempts go on while the bot is away, so that `resume` can find them.
+    """
+
+    outlives_bot: bool
 
     async def start(self) -> None:
         """Start the workers; return without waiting until they are ready."""
@@ -57,6 +80,14 @@ class Pool(Protocol):
 
         Raises:
             NoFreeSlot: nothing was sent.
+        """
+
+    async def resume(self, job_id: str, attempt: int) -> Slot | None:
+        """Take up an attempt that an earlier process dispatched, if it is still alive.
+
+        Returns:
+            The slot that paints it, or painted it: `events` then tells the rest of its story.
+            None if nothing is left of it.
         """
 
     async def stop(self, job_id: str, *, keep: bool) -> None:

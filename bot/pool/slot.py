@@ -120,7 +120,10 @@ class LocalSlot:
         self._changed = changed
         self._state: SlotState = "starting"
         self._device_name = ""
+        self._device = ""
+        self._memory_bytes = 0
         self._failures = 0
+        self._deaths = 0
         self._worker: WorkerProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._order: Order | None = None
@@ -130,7 +133,20 @@ class LocalSlot:
     def view(self) -> Slot:
         """Return the slot as it is now."""
         job_id = self._order.request.job_id if self._order else None
-        return Slot(name=self._name, device_name=self._device_name, state=self._state, job_id=job_id)
+        return Slot(
+            name=self._name,
+            device_name=self._device_name,
+            state=self._state,
+            job_id=job_id,
+            device=self._device,
+            memory_bytes=self._memory_bytes,
+            deaths=self._deaths,
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """The process, if one was ever started."""
+        return self._worker.pid if self._worker is not None else None
 
     def accept(self, request: StyleRequest, stream: AttemptStream) -> None:
         """Take an attempt in hand. Only while ready."""
@@ -167,6 +183,7 @@ class LocalSlot:
                 await self._run_one_process()
             except Lost as lost:
                 self._failures += lost.counts
+                self._deaths += 1
                 log.warning("worker-lost slot=%s failures=%d reason=%s", self._name, self._failures, lost)
                 if lost.counts:
                     await self._rest()
@@ -223,7 +240,8 @@ class LocalSlot:
             raise Lost(WorkerDied("it spoke before it was ready"))
         if ready.protocol != PROTOCOL_VERSION:
             raise Lost(WorkerDied(f"it speaks protocol {ready.protocol}, not {PROTOCOL_VERSION}"))
-        self._device_name = ready.device_name
+        self._device_name, self._memory_bytes = ready.device_name, ready.memory_bytes
+        self._device = ready.device.partition(":")[0]
         log.info(
             "worker-ready slot=%s pid=%d start_s=%.1f device=%s name=%s",
             *(self._name, ready.pid, loop.time() - began, ready.device, ready.device_name),

@@ -39,6 +39,8 @@ async def answer_failure(interaction: discord.Interaction[Any], error: BaseExcep
     if isinstance(cause, discord.NotFound) and cause.code == UNKNOWN_INTERACTION:
         log.warning("answered_too_late interaction=%s", interaction.id)
         return
+    if isinstance(cause, UserError):
+        interaction.client.metrics.refused(cause.code)
     try:
         await answer_privately(interaction, _explain(cause, private_words(interaction)))
     except discord.HTTPException:

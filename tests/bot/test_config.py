@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
-SECTIONS = Settings().model_dump(exclude={"token"})
+SECTIONS = Settings().model_dump(exclude={"token", "nats_token"})
 
 
 @pytest.fixture

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
 import os
+import secrets
 import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cluster import NodeProcess, Server, start_node
 
+from bot.pool import wire
 from bot.pool.local import LocalPool
+from bot.pool.nats import NatsPool
+from bot.pool.report import Build
 from bot.pool.slot import Patience
+from bot.pool.subjects import BOT
 from nst_core.protocol import Failure, Pastiche, Progress, StyleRequest, WeightedStyle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from bot.pool.base import Pool
@@ -99,15 +106,105 @@ def open_local(ledger: Ledger) -> Callable[..., AbstractAsyncContextManager[Loca
     return open_pool
 
 
-@pytest.fixture(params=["local"])
-def open_pool(
-    request: pytest.FixtureRequest, open_local: Callable[..., AbstractAsyncContextManager[LocalPool]]
-) -> Callable[..., AbstractAsyncContextManager[Pool]]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running nats-server with the shipped configuration, the same for all tests of a file."""
+    server = Server(tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@dataclass
+class Cluster:
+    """Nodes over fake workers, and pools that use them."""
+
+    server: Server
+    folder: Path
+    ledger: Ledger
+    nodes: list[NodeProcess] = field(default_factory=list)
+    pools: list[NatsPool] = field(default_factory=list)
+    servers: list[Server] = field(default_factory=list)
+    """Of a test's own, which end with it."""
+
+    def node(
+        self,
+        name: str,
+        *,
+        devices: str = "cpu",
+        start: str = "fine",
+        **told: Any,  # noqa: ANN401 - see fake_node.py
+    ) -> NodeProcess:
+        """Start a node; what else it can be told stands in fake_node.py."""
+        if name not in self.server.tokens:
+            self.server.let_in(name)
+            self.server.reload()
+        told = {"url": self.server.url, "token": self.server.tokens[name]} | told
+        how = {"ledger": str(self.ledger.path), "start": start, "times": 10**6}
+        patience = {**PATIENCE, **told.pop("patience", {})}
+        node = start_node(name, self.folder, how=how, devices=devices, patience=patience, **told)
+        self.nodes.append(node)
+        return node
+
+    async def pool(self, *, slots: int, **settings: Any) -> NatsPool:  # noqa: ANN401 - the pool's
+        """Start a pool, and wait until it sees so many slots."""
+        link = wire.Link(url=self.server.url, user=BOT, token=self.server.tokens[BOT])
+        link = settings.pop("link", link)
+        pool = NatsPool(link, build=lambda: Build.of("vgg16"), **{"lost_after_s": 4.0, **settings})
+        await pool.start()
+        self.pools.append(pool)
+        async with asyncio.timeout(20):
+            await pool._until(lambda: len(pool.slots()) >= slots)
+        return pool
+
+    async def close(self) -> None:
+        """End everything."""
+        for pool in self.pools:
+            await pool.close()
+        for node in self.nodes:
+            node.terminate()
+        for node in self.nodes:
+            await node.ended()
+        for server in self.servers:
+            server.kill()
+        await _until_gone(self.ledger)
+
+
+@pytest.fixture
+async def cluster(server: Server, tmp_path: Path, ledger: Ledger) -> AsyncIterator[Cluster]:
+    """Nodes and pools on the file's server, all of which end with the test."""
+    cluster = Cluster(server, tmp_path, ledger)
+    yield cluster
+    await cluster.close()
+
+
+@pytest.fixture
+def open_nats(cluster: Cluster) -> Callable[..., AbstractAsyncContextManager[NatsPool]]:
+    """Give a pool over one new node of its own: how many slots, and the patience."""
+
+    @contextlib.asynccontextmanager
+    async def open_pool(*, slots: int = 1, **patience: float) -> AsyncIterator[NatsPool]:
+        node = cluster.node(f"node-{secrets.token_hex(4)}", devices=f"cpu*{slots}", patience=patience)
+        pool = await cluster.pool(slots=slots)
+        try:
+            yield pool
+        finally:
+            await pool.close()
+            node.terminate()
+            assert await node.ended() == 0, node.log
+
+    return open_pool
+
+
+@pytest.fixture(params=["local", "nats"])
+def open_pool(request: pytest.FixtureRequest) -> Callable[..., AbstractAsyncContextManager[Pool]]:
     """Give one started pool of each kind, all over fake workers: how many slots, and the patience."""
-    assert request.param == "local"
+    opens = request.getfixturevalue(f"open_{request.param}")
 
     def open_it(*, slots: int = 1, **patience: float) -> AbstractAsyncContextManager[Pool]:
-        return open_local(f"cpu*{slots}", **patience)
+        if request.param == "local":
+            return opens(f"cpu*{slots}", **patience)
+        return opens(slots=slots, **patience)
 
     return open_it
 
@@ -164,6 +261,21 @@ def run(follow: Callable[..., Awaitable[Outcome]]) -> Callable[..., Awaitable[Ou
         return await follow(pool, request)
 
     return dispatch_and_follow
+
+
+async def _until_gone(ledger: Ledger) -> None:
+    """Workers whose node was killed are orphans: they end by themselves, and somebody else reaps them."""
+    async with asyncio.timeout(5):
+        while any(_runs(pid) for pid in ledger.alive()):  # noqa: ASYNC110 - a process tells no other way
+            await asyncio.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process is more than a zombie that its foster parent has not yet reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _exists(pid: int) -> bool:
