@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import sys
 from asyncio.subprocess import PIPE
 from typing import TYPE_CHECKING, Final
 
-from nst_core.protocol import frame_of
+from nst_core.protocol import write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,9 @@ async def draw_sheet(
         command: starts the process.
         patience_s: how long it may take.
     """
+    frames = io.BytesIO()
+    for picture in pictures:
+        write_frame(frames, picture)
     try:
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     except OSError as error:
@@ -38,7 +42,7 @@ async def draw_sheet(
         return None
     try:
         async with asyncio.timeout(patience_s):
-            out, err = await process.communicate(b"".join(map(frame_of, pictures)))
+            out, err = await process.communicate(frames.getvalue())
     except TimeoutError:
         log.warning("sheet_timed_out pictures=%d", len(pictures))
         return None

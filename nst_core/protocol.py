@@ -307,11 +307,6 @@ def write_frame(stream: IO[bytes], frame: bytes) -> None:
     stream.flush()
 
 
-def frame_of(data: bytes) -> bytes:
-    """Return any bytes as `read_frame` reads them from a pipe."""
-    return _LENGTH.pack(len(data)) + data
-
-
 def _is_said(field: dataclasses.Field[Any], value: object) -> bool:
     """Tell whether a field is sent: what is off by default and is off goes without saying.
 

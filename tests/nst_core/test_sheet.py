@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image, ImageChops
 
-from nst_core.protocol import frame_of
+from nst_core.protocol import write_frame
 from nst_core.sheet import CELL_PX, GAP_PX, PAPER, TAG_PX, draw_sheet
 
 STEP_PX = CELL_PX + GAP_PX
@@ -82,9 +82,11 @@ def test_number_of_pictures(number: int) -> None:
 
 def test_as_a_program() -> None:
     """Frames in, a JPEG out; torch is never loaded."""
-    frames = b"".join(map(frame_of, [picture("red"), picture("blue")]))
+    frames = io.BytesIO()
+    for color in ("red", "blue"):
+        write_frame(frames, picture(color))
     command = [sys.executable, "-m", "nst_core.sheet"]
-    done = subprocess.run(command, input=frames, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, input=frames.getvalue(), capture_output=True, check=True, timeout=60)
     assert drawn(done.stdout).size == (2 * STEP_PX + GAP_PX, 320 + 2 * GAP_PX)
     loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, check=True, timeout=60)
     assert loaded.stdout.strip() == b"False"
