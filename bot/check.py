@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import aiohttp
 import discord
 
+from bot.client import INTENTS
+from bot.houserules import NEEDED
 from bot.jobs.store import JobStore
-from bot.ordering import NEEDED
+from bot.partying import NEEDED as NEEDED_FOR_PARTIES
 from bot.pool.base import Unreachable
 from bot.pool.choice import pool_of
 from nst_core.errors import ConfigError
@@ -27,9 +29,15 @@ if TYPE_CHECKING:
     from bot.config import Settings
     from bot.pool.base import Pool, Slot
 
-NAMES: Final = (*NEEDED, "send_messages", "send_messages_in_threads")
+NAMES: Final = (*NEEDED, "send_messages", *NEEDED_FOR_PARTIES)
 PERMISSIONS: Final = discord.Permissions(**dict.fromkeys(NAMES, True))
 SCOPES: Final = ("bot", "applications.commands")
+PRIVILEGED: Final = {
+    "members": ("Server Members Intent", "gateway_guild_members"),
+    "presences": ("Presence Intent", "gateway_presence"),
+    "message_content": ("Message Content Intent", "gateway_message_content"),
+}
+"""Intents that somebody has to switch on: their names on Discord's page, and an application's flags."""
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
 """About a thousand pictures with all that belongs to them."""
 NODES_ANSWER_S: Final = 4.0
@@ -140,9 +148,39 @@ async def check_discord(settings: Settings) -> list[Finding]:
     invite = discord.utils.oauth_url(application.id, permissions=PERMISSIONS, scopes=SCOPES)
     return [
         Finding.fine("discord", f"logged in as {application.name}; it is in {len(guilds)} server(s)"),
+        check_intents(INTENTS, application.flags),
+        _installs_finding(application),
         *(_guild_finding(guild) for guild in guilds),
         Finding.fine("invite", invite),
     ]
+
+
+def check_intents(intents: discord.Intents, flags: discord.ApplicationFlags) -> Finding:
+    """Compare what the bot listens to with what the application has switched on.
+
+    Args:
+        intents: with which the bot connects. One that is privileged and not switched on ends the connection.
+        flags: of the application.
+    """
+    wanted = {name: names for name, names in PRIVILEGED.items() if getattr(intents, name)}
+    missing = [
+        title
+        for title, flag in wanted.values()
+        if not getattr(flags, flag) and not getattr(flags, f"{flag}_limited")
+    ]
+    if missing:
+        where = "https://discord.com/developers/applications → Bot → Privileged Gateway Intents"
+        return Finding.mend("intents", f"switch on {', '.join(missing)}: {where}")
+    named = ", ".join(name.replace("_", " ") for name, value in intents if value)
+    state = "those that are privileged are switched on" if wanted else "none is privileged, nothing to do"
+    return Finding.fine("intents", f"{named}; {state}")
+
+
+def _installs_finding(application: discord.AppInfo) -> Finding:
+    if application.user_integration_config is not None:
+        return Finding.fine("installs", "servers, and people who want it everywhere with them")
+    hint = "Installation → User Install lets people take it along to servers that have not invited it"
+    return Finding.fine("installs", f"servers only; {hint}")
 
 
 async def _decided(pool: Pool) -> None:

@@ -81,6 +81,8 @@ class StoreSection(Section):
     """Where the bot keeps what it must not forget."""
 
     path: Annotated[str, Field(min_length=1)] = "data"
+    inputs_days: Annotated[float, Field(gt=0)] = 30.0
+    results_days: Annotated[float, Field(gt=0)] = 30.0
 
 
 class WebSection(Section):

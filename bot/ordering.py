@@ -6,22 +6,29 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING, Final
 
-import discord
-
 from bot.gathering import Gathered, read_content, read_styles, wishes_of, with_kept
+from bot.houserules import (
+    check_order,
+    is_age_restricted,
+    is_covered,
+    is_guest,
+    server_here,
+    settings_here,
+)
 from bot.intake import MIB, Accepted, accept
 from bot.jobs.fetching import FetchingCard
 from bot.jobs.model import JobOrder, StyleSource
+from bot.partying import at_party
 from bot.ui import cards
 from bot.ui.answers import private_words, public_words
 from bot.ui.modals import OrderForm, Questions
-from nst_core.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    import discord
+
     from bot.client import GafuuBot
-    from bot.i18n import Words
     from bot.ui.modals import Answers
     from nst_core.protocol import StyleParams
 
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
 
 MOST_RESULT_BYTES: Final = 10 * MIB
 """Discord's own limit for files where nobody pays for more; a larger picture gains nothing there."""
-NEEDED: Final = ("view_channel", "attach_files", "embed_links", "read_message_history")
 
 
 async def begin_order(interaction: Interaction, gathered: Gathered) -> None:
@@ -40,7 +46,7 @@ async def begin_order(interaction: Interaction, gathered: Gathered) -> None:
     Raises:
         UserError: what is wrong, and what to do.
     """
-    whole = await with_kept(interaction, gathered)
+    whole = await with_kept(interaction, at_party(interaction, gathered))
     if whole.content is None or (whole.lacks_style and gathered.content is None):
         await ask_for_rest(interaction, whole)
     else:
@@ -58,10 +64,10 @@ async def ask_for_rest(interaction: Interaction, gathered: Gathered, *, note: st
     Raises:
         UserError: what is wrong, and what to do.
     """
-    words = private_words(interaction)
-    check_permissions(interaction, words, private=gathered.private)
-    settings = interaction.client.settings
-    accepted = accept(wishes_of(interaction, gathered), settings, may_lack_style=True)
+    words, gathered = private_words(interaction), at_party(interaction, gathered)
+    check_order(interaction, private=gathered.private)
+    wishes = wishes_of(interaction, gathered)
+    accepted = accept(wishes, settings_here(interaction), may_lack_style=True)
     questions = Questions(
         title=words.say("form.title"),
         note=note,
@@ -82,10 +88,11 @@ async def take_order(interaction: Interaction, gathered: Gathered) -> None:
     Raises:
         UserError: what is wrong, and what to do.
     """
+    gathered = at_party(interaction, gathered)
     # In a direct message everything is private, and a message that vanishes with the app would be a loss.
     private = gathered.private and interaction.guild_id is not None
-    check_permissions(interaction, private_words(interaction), private=private)
-    accepted = accept(wishes_of(interaction, gathered), interaction.client.settings)
+    check_order(interaction, private=private)
+    accepted = accept(wishes_of(interaction, gathered), settings_here(interaction))
     await place_order(
         interaction, functools.partial(_fetch, interaction, accepted, gathered, private), private=private
     )
@@ -124,9 +131,21 @@ def order_of(
     params: StyleParams,
     parent_id: str | None = None,
     private: bool = False,
+    age_restricted: bool = False,
 ) -> JobOrder:
-    """Return an order of whoever acts, for the place where they act."""
+    """Return an order of whoever acts, for the place where they act.
+
+    Args:
+        interaction: the command or press.
+        content: the content image's bytes.
+        styles: one or more.
+        params: everything else that was chosen.
+        parent_id: the job that it is made from.
+        private: only who acts sees card and result.
+        age_restricted: whether its parent comes from an age-restricted channel; this channel counts anyway.
+    """
     language = private_words(interaction).language
+    server, here = server_here(interaction), is_age_restricted(interaction.channel)
     return JobOrder(
         owner_id=interaction.user.id,
         guild_id=interaction.guild_id,
@@ -139,24 +158,12 @@ def order_of(
         private=private,
         parent_id=parent_id,
         max_bytes=_most_bytes(interaction),
+        age_restricted=age_restricted or here,
+        spoiler=is_covered(server, age_restricted=age_restricted or here, here=here),
+        guest=is_guest(interaction),
+        per_person=server.per_person,
+        per_server=server.per_server,
     )
-
-
-def check_permissions(interaction: Interaction, words: Words, *, private: bool = False) -> None:
-    """Refuse where the bot could not post the result, before anything is painted.
-
-    Raises:
-        Unavailable: names what is missing.
-    """
-    if interaction.guild_id is None or private:  # what only one person sees needs no permission
-        return
-    is_thread = isinstance(interaction.channel, discord.Thread)
-    speak = "send_messages_in_threads" if is_thread else "send_messages"
-    granted = interaction.app_permissions
-    missing = [name for name in (*NEEDED, speak) if not getattr(granted, name)]
-    if missing:
-        names = words.say("list.comma").join(words.name("permission", name) for name in missing)
-        raise Unavailable("permissions_missing", permissions=names)
 
 
 async def _take_answers(interaction: Interaction, answers: Answers, *, gathered: Gathered) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import discord
 
-from bot import remixes
+from bot import gallery, partying, queueing, remixes
+from bot.houserules import is_moderator
 from bot.jobs.disk import DiskFault
 from bot.jobs.model import OWN_PRESET
 from bot.remixes import remix
@@ -44,6 +45,9 @@ def actions() -> dict[str, Action]:
         "other": remixes.ask_for_other_style,
         "swap": functools.partial(remix, change=remixes.unchanged, arrange=remixes.swapped),
         "details": _tell_details,
+        "star": gallery.star,
+        "drop": queueing.drop,
+        "partyend": partying.end_party,
         "delete": _delete,
     }
 
@@ -67,7 +71,7 @@ def _why_not(interaction: Interaction, job: JobRecord | None, *, keep: bool) -> 
     """Return the key of the reason why this press does nothing, or None."""
     if job is None or job.state not in {"queued", "running"}:
         return "answer.over"
-    if interaction.user.id != job.owner_id and not _is_moderator(interaction):
+    if interaction.user.id != job.owner_id and not is_moderator(interaction):
         return "answer.not_yours"
     return "answer.not_started" if keep and job.state == "queued" else None
 
@@ -103,19 +107,16 @@ async def _delete(interaction: Interaction, job_id: str) -> None:
     """Delete the message under which the button stands."""
     job = await interaction.client.service.get(job_id)
     words = private_words(interaction)
-    if not _is_moderator(interaction):
+    if not is_moderator(interaction):
         if job is None:
             raise Unavailable("job_forgotten")
         if interaction.user.id != job.owner_id:
             await answer_privately(interaction, words.say("answer.not_yours"))
             return
     await interaction.response.defer()
+    await gallery.take_down(interaction.client, job_id)
     with contextlib.suppress(discord.NotFound):  # somebody was quicker
         await interaction.delete_original_response()
     await answer_privately(interaction, words.say("answer.deleted"))
     if job is not None and interaction.message is not None:
         await interaction.client.delivery.mourn(job, interaction.message.id)
-
-
-def _is_moderator(interaction: discord.Interaction[Any]) -> bool:
-    return interaction.guild_id is not None and interaction.permissions.manage_messages

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import os
 import socket
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import discord
 
@@ -24,7 +25,7 @@ from bot.config import StoreSection, WebSection
 from nst_core.errors import GafuuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from simcord import MemberActor
     from simcord.builders import ChannelHandle
@@ -39,6 +40,8 @@ WELCOME: Final = (
     "of these from the folder `bot/rehearsal`) and a painting. Then watch. Options stand under `+ more`. "
     "You can also look through `/styles`, or right-click a picture here."
 )
+ROOMS_EVERY_S: Final = 0.5
+"""How often new threads are looked for."""
 NEEDED: Final = ("simcord", "markdown_it", "torch", "safetensors", "matplotlib")
 """Modules of the extras `demo` and `worker`."""
 
@@ -75,7 +78,8 @@ async def rehearse(
         async with realtime.live(create_bot(chosen), check_errors=False) as env:
             channel, people = await furnish(env)
             async with realtime.LivePage(env, channel, people, port=port) as page:
-                await _show(page, open_browser=open_browser, stop=stop)
+                rooms = open_rooms(env, channel, people, functools.partial(realtime.LivePage, env))
+                await _show(page, rooms, open_browser=open_browser, stop=stop)
             print("Closing.", flush=True)
 
 
@@ -123,11 +127,15 @@ def rehearsal_settings(settings: Settings, *, keep_store: bool) -> Iterator[Sett
 
 
 async def furnish(env: LiveEnv) -> tuple[ChannelHandle, tuple[MemberActor, ...]]:
-    """Make a server with one channel and two people; one may manage it, one posts photos and a welcome."""
+    """Make a server with two channels and two people; one of them posts photos and a welcome.
+
+    The other one, as whom a page is first seen, may manage the server, so that /settings can be tried.
+    """
     guild = env.create_guild("Rehearsal")
     channel = guild.create_text_channel("art", topic="Type /stylize to begin")
-    curator = guild.create_role("curator", permissions=discord.Permissions(manage_guild=True))
-    you = guild.add_member(env.create_user("you"), roles=[curator])
+    guild.create_text_channel("gallery", topic="Choose this channel with /settings, then press ★")
+    host = guild.create_role("host", permissions=discord.Permissions(manage_guild=True, manage_messages=True))
+    you = guild.add_member(env.create_user("you"), roles=[host])
     bob = guild.add_member(env.create_user("bob"))
     photos = [(name, (PHOTOS / name).read_bytes()) for name in POSTED]
     await bob.send(channel, "A few photos that everybody may use:", attachments=photos)
@@ -135,7 +143,36 @@ async def furnish(env: LiveEnv) -> tuple[ChannelHandle, tuple[MemberActor, ...]]
     return channel, (you, bob)
 
 
-async def _show(page: LivePage, *, open_browser: bool, stop: asyncio.Event) -> None:
+async def open_rooms(
+    env: LiveEnv,
+    channel: ChannelHandle,
+    people: tuple[MemberActor, ...],
+    page_of: Callable[..., LivePage],
+) -> None:
+    """Give every other channel and thread of the server a page of its own, and post its address.
+
+    Args:
+        env: the simulated Discord.
+        channel: the one that has a page already; the addresses are posted there.
+        people: as whom the pages can be used; the last one posts.
+        page_of: makes a page of a channel and people.
+    """
+    known = {channel.id}
+    async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        while True:
+            rooms = [*channel.guild.channels.values(), *channel.threads] if channel.guild else []
+            for room in [room for room in rooms if room.id not in known]:
+                known.add(room.id)
+                page = await stack.enter_async_context(page_of(room, people, port=0))
+                tasks.create_task(page.keep_fresh())
+                async with env.acting:
+                    await people[-1].send(channel, f"The page of **{room.name}**: {page.url}")
+            await asyncio.sleep(ROOMS_EVERY_S)
+
+
+async def _show(
+    page: LivePage, rooms: Coroutine[Any, Any, None], *, open_browser: bool, stop: asyncio.Event
+) -> None:
     print("The rehearsal: the real bot on a simulated Discord. Nothing leaves this machine.")
     print(f"  page    {page.url}")
     print(f"  photos  {PHOTOS} (a few to attach)")
@@ -143,7 +180,8 @@ async def _show(page: LivePage, *, open_browser: bool, stop: asyncio.Event) -> N
     if open_browser and _has_screen():
         await asyncio.to_thread(webbrowser.open, page.url)
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(work) for work in (page.keep_fresh(), page.wait_closed(), stop.wait())]
+        works = (page.keep_fresh(), rooms, page.wait_closed(), stop.wait())
+        running = [tasks.create_task(work) for work in works]
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             task.cancel()

@@ -8,9 +8,10 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from bot.gathering import Gathered, read_styles, wishes_of
+from bot.houserules import check_order, check_remix, settings_here
 from bot.intake import accept
 from bot.jobs.model import StyleSource
-from bot.ordering import check_permissions, order_of, place_order, with_answers
+from bot.ordering import order_of, place_order, with_answers
 from bot.ui.answers import private_words
 from bot.ui.modals import OrderForm, Questions
 from nst_core import presets
@@ -54,7 +55,7 @@ async def remix(
     """
     bot = interaction.client
     parent = await _parent(interaction, job_id)
-    largest_px = bot.settings.style.largest_px
+    largest_px = settings_here(interaction).style.largest_px
     params = _within(change(parent.params, largest_px), largest_px)
     private = parent.private and interaction.guild_id is not None
 
@@ -62,7 +63,13 @@ async def remix(
         sources = await bot.service.content(job_id), await bot.service.styles(job_id)
         content, styles = await arrange(parent, sources) if arrange else sources
         return order_of(
-            interaction, content=content, styles=styles, params=params, parent_id=job_id, private=private
+            interaction,
+            content=content,
+            styles=styles,
+            params=params,
+            parent_id=job_id,
+            private=private,
+            age_restricted=parent.age_restricted,
         )
 
     await place_order(interaction, fetch, private=private)
@@ -133,19 +140,21 @@ async def _parent(interaction: Interaction, job_id: str) -> JobRecord:
     """Return the old job.
 
     Raises:
-        Unavailable: its pictures are no longer kept, or a result could not be posted here.
+        Unavailable: its pictures are no longer kept, the server does not want it, or a result could not be
+            posted here.
     """
     parent = await interaction.client.service.get(job_id)
     private = parent is not None and parent.private
-    check_permissions(interaction, private_words(interaction), private=private)
+    check_order(interaction, private=private)
     if parent is None or not parent.content_blob:
         raise Unavailable("job_forgotten")
+    check_remix(interaction, parent)
     return parent
 
 
 async def _take_other_style(interaction: Interaction, answers: Answers, *, job_id: str) -> None:
     bot, gathered = interaction.client, with_answers(Gathered(), answers)
-    accepted = accept(wishes_of(interaction, gathered), bot.settings)
+    accepted = accept(wishes_of(interaction, gathered), settings_here(interaction))
 
     def change(params: StyleParams, largest_px: int) -> StyleParams:  # noqa: ARG001 - as every `Change`
         strength = params.strength if answers.strength is None else answers.strength

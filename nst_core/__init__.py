@@ -3,7 +3,9 @@
 errors, protocol, presets   standard library only; the bot imports these
 images                      encoded bytes ↔ image tensors
 features, losses, transfer  the algorithm: a generator of steps
-curve                       the loss-curve plot
+magenta                     the draft's two small networks
+oklab, masking              the photo's colours kept; where to paint
+curve, timelapse            the loss-curve plot; how the picture came to be
 worker                      the worker program, one process per device
 commandline, __main__       the command line `nst`
 

@@ -26,8 +26,9 @@ COLORS: Final[dict[str, str]] = {
     "content": "#1f6fb2",
     "tv": "#8a8578",
     "match": "#1f6fb2",
+    "structure": "#2f8f5b",
 }
-OTHER_COLORS: Final = ("#2f8f5b", "#8f5bb0", "#b8860b", "#3aa0a8")
+OTHER_COLORS: Final = ("#8f5bb0", "#b8860b", "#3aa0a8")
 WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "title": "How the loss fell",
@@ -38,6 +39,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "content": "content",
         "tv": "smoothness",
         "match": "match",
+        "structure": "structure",
     },
     "ja": {
         "title": "損失の推移",
@@ -48,6 +50,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "content": "内容",
         "tv": "滑らかさ",
         "match": "対応",
+        "structure": "構図",
     },
 }
 JAPANESE_FONTS: Final = (

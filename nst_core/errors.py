@@ -77,6 +77,48 @@ SENTENCES: Final[dict[str, str]] = {
         "I lack permissions in this channel ({permissions}): "
         "ask somebody who manages the server to grant them, or use me in another channel."
     ),
+    "permissions_missing_there": (
+        "I lack permissions in {channel} ({permissions}): "
+        "ask somebody who manages the server to grant them, or to choose another channel."
+    ),
+    "channel_closed": "On this server pictures are painted in other channels: please go to {channels}.",
+    "role_needed": (
+        "On this server only people with one of these roles can order pictures: {roles}. "
+        "Ask somebody who manages the server for one."
+    ),
+    "remix_closed": (
+        "On this server only whoever ordered a picture can paint on from it: "
+        "order one of your own with /stylize."
+    ),
+    "server_full": (
+        "This server already has {limit} pictures under way: wait for one of them to finish, then try again."
+    ),
+    "manage_needed": "Only people who may manage this server can change its settings: ask one of them.",
+    "gallery_private": "Galleries belong to servers that have invited me: use this in one of them.",
+    "gallery_missing": (
+        "This server has no gallery channel yet: "
+        "ask somebody who manages the server to choose one with /settings."
+    ),
+    "gallery_gone": (
+        "The gallery channel no longer exists, or I cannot see it: "
+        "ask somebody who manages the server to choose one with /settings."
+    ),
+    "gallery_refused": (
+        "Discord did not let me post in {channel}: "
+        "ask somebody who manages the server to look at its rules and permissions."
+    ),
+    "gallery_empty": "The gallery is still empty: press ★ under a picture that should hang there.",
+    "history_empty": "You have not ordered any pictures yet: begin with /stylize.",
+    "party_closed": "This party takes no more pictures: vote for the ones that are there.",
+    "party_style": (
+        "At this party everything is painted in the manner of {style}: "
+        "leave out style and preset, or go to another channel."
+    ),
+    "party_place": "A party needs a text channel of a server: open it in one, not in a thread or in private.",
+    "party_refused": (
+        "Discord did not let me open a thread here: "
+        "ask somebody who manages the server, or open the party in another channel."
+    ),
     "out_of_range": "{name} is {value}: choose a whole number from {least} to {most}.",
     "not_a_choice": "{name} is “{value}”: choose one of {choices}.",
     "preset_unknown": "There is no painting called “{preset}”. {hint}",

@@ -62,6 +62,43 @@ def style_loss(gram: Tensor, target: Tensor) -> Tensor:
     return scaled / (target.abs().mean() + EPSILON)
 
 
+def self_similarity(feature_map: Tensor, *, grid: int) -> Tensor:
+    """Return how alike any two places of a picture are, standardised.
+
+    Args:
+        feature_map: (1, C, H, W), activations of one layer.
+        grid: places along the longer side; the features of what lies in one place are averaged.
+
+    Returns:
+        (N²,) with N places: cosines of their centred features, then centred and of length 1, so that
+        the product of two of them is their correlation.
+
+    Source: Kolkin, Salavon & Shakhnarovich 2019 (STROTSS), content loss.
+    Differs: features are centred and the matrix is standardised as a whole, not row by row.
+    """
+    height, width = feature_map.shape[2:]
+    share = min(1.0, grid / max(height, width))
+    size = (max(1, round(height * share)), max(1, round(width * share)))
+    places = functional.adaptive_avg_pool2d(feature_map, size)[0].flatten(1)
+    places = functional.normalize(places - places.mean(1, keepdim=True), dim=0)
+    cosines = (places.T @ places).flatten()
+    return functional.normalize(cosines - cosines.mean(), dim=0)
+
+
+def structure_loss(similarity: Tensor, target: Tensor) -> Tensor:
+    """Return how differently two pictures are laid out.
+
+    Args:
+        similarity: (N²,), `self_similarity` of the pastiche.
+        target: the same of the content image.
+
+    Returns:
+        () float32 in [0, 2]: 1 − their correlation. What a place looks like does not count, only
+        which places look alike: so the layout is held without holding on to the photo's surface.
+    """
+    return 1.0 - similarity @ target
+
+
 def total_variation(image: Tensor) -> Tensor:
     """Return how much neighbouring pixels differ.
 

@@ -13,6 +13,7 @@ from nst_core.errors import Cancelled, Fault
 from nst_core.images import DEFAULT_LIMITS, decode, encode, fit, preview, to_pil, to_tensor, view
 from nst_core.masking import mask_tensor, read_mask
 from nst_core.protocol import Pastiche, Progress
+from nst_core.timelapse import MOST_BYTES, Timelapse
 from nst_core.transfer import stylize
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Pictures:
 class Course:
     """How the painting went so far."""
 
+    timelapse: Timelapse | None = None
     newest: Step | None = None
     losses: list[dict[str, float]] = field(default_factory=list)
     """Of each step."""
@@ -61,6 +63,8 @@ class Course:
             self.scale_starts.append((step.index, step.scale_px))
         self.newest = step
         self.losses.append(step.losses)
+        if self.timelapse is not None:
+            self.timelapse.add(step)
 
 
 class Pace:
@@ -123,7 +127,7 @@ def paint(
     """
     began = clock()
     pictures = decoded(request, limits=limits, wish=wish)
-    course, pace = Course(), Pace(clock)
+    course, pace = begun(request, pictures), Pace(clock)
     if wish() is None and (sketch := _sketch(request, pictures, extractor, impress or impression)):
         pace.show()
         yield _progress(request, sketch, with_preview=True)
@@ -163,6 +167,13 @@ def decoded(
 def _style_px(request: StyleRequest) -> int:
     """Return the most pixels that a style image's long side can be of use with."""
     return request.params.long_side_px * max(100, request.params.brush) // 100
+
+
+def begun(request: StyleRequest, pictures: Pictures) -> Course:
+    """Return a course without a step, which keeps pictures for a timelapse if that is asked for."""
+    if not request.timelapse:
+        return Course()
+    return Course(timelapse=Timelapse(pictures.content, long_side_px=request.params.long_side_px))
 
 
 def steps(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor) -> Iterator[Step]:
@@ -240,7 +251,14 @@ def _pastiche(request: StyleRequest, pictures: Pictures, course: Course) -> Past
         steps=step.index,
         stopped_early=step.index < step.total,
         seconds=0.0,
+        timelapse=_timelapse(request, course),
     )
+
+
+def _timelapse(request: StyleRequest, course: Course) -> bytes | None:
+    if course.timelapse is None:
+        return None
+    return course.timelapse.encode(max_bytes=min(MOST_BYTES, request.max_bytes))
 
 
 def _curve(request: StyleRequest, course: Course) -> bytes | None:

@@ -4,10 +4,12 @@ A frame is a 4-byte big-endian length, that many bytes of UTF-8 JSON (the header
 message's byte strings one after another. Nothing is ever unpickled, and what decodes has the types
 that the classes below promise. In a pipe each frame is preceded by its own length, 4 bytes big-endian.
 
-======================  ==========================================================
+======================  ===================================================
+
 bot → worker            `StyleRequest`, `Stop`, `Quit`
 worker → bot            `Ready`, then for each job `Progress`…, `Pastiche` | `Failure`
-======================  ==========================================================
+======================  ===================================================
+
 
 Every answer carries the `(job_id, attempt)` of its request, so that a late word of an earlier
 attempt is recognised and dropped.
@@ -111,6 +113,8 @@ class StyleRequest:
     """Of the words on the loss curve."""
     mask: bytes | None = None
     """A picture of the content's shape, white where it is to be painted; None paints all of it."""
+    timelapse: bool = False
+    """Whether an animation of how the picture came to be is wanted as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +179,8 @@ class Pastiche:
     steps: int
     stopped_early: bool
     seconds: float
+    timelapse: bytes | None = None
+    """How it came to be, an animated WebP of a few hundred kB; None unless it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +305,11 @@ def write_frame(stream: IO[bytes], frame: bytes) -> None:
     stream.write(_LENGTH.pack(len(frame)))
     stream.write(frame)
     stream.flush()
+
+
+def frame_of(data: bytes) -> bytes:
+    """Return any bytes as `read_frame` reads them from a pipe."""
+    return _LENGTH.pack(len(data)) + data
 
 
 def _is_said(field: dataclasses.Field[Any], value: object) -> bool:

@@ -151,6 +151,18 @@ def single_out(device: str, environ: MutableMapping[str, str]) -> None:
         environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 
 
+def let_threads_sleep(environ: MutableMapping[str, str]) -> None:
+    """Let torch's threads sleep while they wait for each other. Before torch is imported.
+
+    By default they spin, which on a core that another program wants as well holds up everything that
+    they wait for: beside one busy program a picture took twice to three times as long.
+
+    Args:
+        environ: where OpenMP will look.
+    """
+    environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the worker program; return its exit status."""
     arguments = _parser().parse_args(argv)
@@ -159,6 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.list_devices:
             return _print_devices()
         single_out(arguments.device, os.environ)
+        let_threads_sleep(os.environ)
         if arguments.device == "cpu" and sys.platform != "win32":
             os.nice(CPU_NICENESS)
         return serve(lambda: _open(arguments))

@@ -39,6 +39,6 @@ def _menu(key: str, callback: Any) -> app_commands.ContextMenu:  # noqa: ANN401 
         name=spoken(key),
         callback=callback,
         type=discord.AppCommandType.message,
-        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False),
-        allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+        allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
     )

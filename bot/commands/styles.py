@@ -19,8 +19,8 @@ def styles_command() -> app_commands.Command[Any, ..., None]:
     """Return the command."""
 
     @app_commands.command(name="styles", description=spoken("command.styles.description"))
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
-    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
     async def styles(interaction: discord.Interaction[GafuuBot]) -> None:
         await show_styles(interaction)
 

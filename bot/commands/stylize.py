@@ -48,8 +48,8 @@ def stylize_command() -> app_commands.Command[Any, ..., None]:
         mode=[app_commands.Choice(name=spoken(f"mode.{mode}"), value=mode) for mode in AVAILABLE_MODES]
     )
     @app_commands.autocomplete(preset=suggest_presets)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
-    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
     async def stylize(
         interaction: discord.Interaction[GafuuBot],
         *,

@@ -11,6 +11,7 @@ import discord
 from discord import app_commands
 
 from bot.commands.menus import message_menus
+from bot.commands.sharing import sharing_commands
 from bot.commands.styles import styles_command
 from bot.commands.stylize import stylize_command
 from bot.i18n.translator import CommandTranslator
@@ -28,7 +29,7 @@ class GafuuTree(app_commands.CommandTree["GafuuBot"]):
 
     def __init__(self, client: GafuuBot) -> None:
         super().__init__(client)
-        for command in (stylize_command(), styles_command()):
+        for command in (stylize_command(), styles_command(), *sharing_commands()):
             self.add_command(command)
         for menu in message_menus():
             self.add_command(menu)

@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.i18n import words_in
+from bot.jobs.disk import DiskFault
 from bot.jobs.model import FINAL_STATES
 from bot.jobs.newest import Newest
 from bot.ui import cards
@@ -136,7 +137,7 @@ class Delivery:
             words = words_in(view.job.public_locale)
             refusal = await card.show(cards.card(view, words, with_preview=with_preview))
             with_preview = with_preview and refusal != "too_large"
-            await newest.pause(self._edit_every_s)
+            await newest.pause(self._edit_every_s * slowness(view))
 
     async def _conclude(self, view: JobView, card: Card) -> Post | None:
         """Tell how the job ended; return what its card shall show from now on, None if it is gone."""
@@ -152,7 +153,9 @@ class Delivery:
 
     async def _post_result(self, view: JobView, card: Card, words: Words) -> Post:
         message, is_private = await self._send_result(view, card)
-        await self._service.delivered(view.job.id, result_message_id=message.id if message else None)
+        # Only a message in the job's own channel can be linked to from there.
+        message_id = None if message is None or is_private else message.id
+        await self._service.delivered(view.job.id, result_message_id=message_id)
         log.info(
             "result_posted job=%s message=%s private=%s", view.job.id, message and message.id, is_private
         )
@@ -167,19 +170,23 @@ class Delivery:
         job = view.job
         if job.private:
             return await self._send_to_owner(view, card)
-        letter = _result_letter(view, words_in(job.public_locale))
-        if message := await send_to_channel(self._channel(job), letter, patience_s=self._patience_s):
+        parent = await self._parent(job)
+        letter = _result_letter(view, parent, words_in(job.public_locale))
+        # As a guest the bot would only collect refusals in the channel, of which Discord allows few.
+        if not job.guest and (
+            message := await send_to_channel(self._channel(job), letter, patience_s=self._patience_s)
+        ):
             return message, False
         if card.interaction is not None:
             message = await send_as_follow_up(card.interaction, letter, patience_s=self._patience_s)
             if message is not None:
                 return message, False
-        private_letter = _result_letter(view, words_in(job.locale))
+        private_letter = _result_letter(view, parent, words_in(job.locale))
         return await send_directly(self._client, private_letter, patience_s=self._patience_s), True
 
     async def _send_to_owner(self, view: JobView, card: Card) -> tuple[discord.Message | None, bool]:
         """Send a result that nobody else may see: beside its card, else as a direct message."""
-        letter = _result_letter(view, words_in(view.job.locale))
+        letter = _result_letter(view, await self._parent(view.job), words_in(view.job.locale))
         if card.interaction is not None:
             message = await send_as_follow_up(
                 card.interaction, letter, ephemeral=True, patience_s=self._patience_s
@@ -188,14 +195,32 @@ class Delivery:
                 return message, False
         return await send_directly(self._client, letter, patience_s=self._patience_s), True
 
+    async def _parent(self, job: JobRecord) -> JobRecord | None:
+        """Return what a job was made from; a result is not kept back because that cannot be read."""
+        try:
+            return await self._service.get(job.parent_id) if job.parent_id else None
+        except DiskFault as fault:
+            log.warning("parent_not_read job=%s error=%s", job.id, fault)
+            return None
+
     def _channel(self, job: JobRecord) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
 
 
-def _result_letter(view: JobView, words: Words) -> Letter:
+def slowness(view: JobView) -> float:
+    """Return how many times longer than usual a card may stay as it is, 1 to 5.
+
+    In a long queue every place changes with every picture, and Discord allows only so many edits; who is
+    last can wait for theirs. A job's start and end are shown on time all the same: before its start it is
+    among the first.
+    """
+    return min(5.0, 1.0 + (view.position or 0) // 10)
+
+
+def _result_letter(view: JobView, parent: JobRecord | None, words: Words) -> Letter:
     return Letter(
-        whole=cards.result(view, words),
-        light=cards.result(view, words, pastiche_only=True),
+        whole=cards.result(view, words, parent=parent),
+        light=cards.result(view, words, parent=parent, pastiche_only=True),
         nonce=view.job.id,
         addressee_id=view.job.owner_id,
     )

@@ -46,6 +46,16 @@ class JobOrder:
     max_bytes: int = 10 * 1024 * 1024
     card_message_id: int | None = None
     """The message that shows how it stands; None where only an interaction's token reaches it."""
+    age_restricted: bool = False
+    """It, or what it was made from, comes from an age-restricted channel."""
+    spoiler: bool = False
+    """Cover its pictures until somebody clicks."""
+    guest: bool = False
+    """The bot is no member of the place where it was ordered: only the command's own token reaches it."""
+    per_person: int | None = None
+    """How many jobs one person may have under way on this server; None: only the bot's own limit."""
+    per_server: int | None = None
+    """How many jobs this server may have under way; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +96,10 @@ class JobRecord:
     """How often it ran out of memory; each time the next attempt is smaller."""
     failure: Failure | None = None
     """In state "failed": why."""
+    age_restricted: bool = False
+    """As ordered; the next two also."""
+    spoiler: bool = False
+    guest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,11 +39,11 @@ class NoRoom(Exception):
     """A cap is reached.
 
     Args:
-        cap: whose: everybody's ("queue") or this person's ("person").
+        cap: whose: everybody's ("queue"), this server's ("server") or this person's ("person").
         limit: how many jobs it allows.
     """
 
-    def __init__(self, cap: Literal["queue", "person"], limit: int) -> None:
+    def __init__(self, cap: Literal["queue", "server", "person"], limit: int) -> None:
         self.cap = cap
         self.limit = limit
         super().__init__(cap, limit)
@@ -178,7 +178,8 @@ class FairQueue:
         self._lanes: dict[Lane, _Servers] = {"draft": _Servers(), "slow": _Servers()}
         self._waiting: dict[str, Ticket] = {}
         self._under_way: dict[str, Ticket] = {}
-        self._reserved: Counter[int] = Counter()
+        self._reserved: Counter[tuple[int, int | None]] = Counter()
+        """(person, guild) → places kept for jobs that are being stored."""
         self._crowds: defaultdict[Server, Counter[int]] = defaultdict(Counter)
         """Server → person → how many jobs of theirs wait or are under way."""
         self._drafts_in_a_row = 0
@@ -187,22 +188,44 @@ class FairQueue:
         """Return how many jobs wait."""
         return len(self._waiting)
 
-    def reserve(self, owner_id: int) -> None:
+    def reserve(
+        self,
+        owner_id: int,
+        guild_id: int | None = None,
+        *,
+        per_person: int | None = None,
+        per_server: int | None = None,
+    ) -> None:
         """Keep a place for a job that is about to be stored; `release` gives it back.
+
+        Args:
+            owner_id: whose job.
+            guild_id: where.
+            per_person: how many jobs one person may have there; None: as many as anywhere.
+            per_server: how many jobs may be waiting and under way there; None: any number.
 
         Raises:
             NoRoom: a cap is reached; nothing was kept.
         """
-        tickets = (*self._waiting.values(), *self._under_way.values())
-        if sum(t.owner_id == owner_id for t in tickets) + self._reserved[owner_id] >= self._per_person:
+        counts = self._reserved + Counter(
+            (ticket.owner_id, ticket.guild_id)
+            for ticket in (*self._waiting.values(), *self._under_way.values())
+        )
+        own = sum(count for (person, _), count in counts.items() if person == owner_id)
+        here = sum(count for (_, guild), count in counts.items() if guild == guild_id)
+        if own >= self._per_person:
             raise NoRoom("person", self._per_person)
+        if per_person is not None and counts[owner_id, guild_id] >= per_person:
+            raise NoRoom("person", per_person)
+        if per_server is not None and here >= per_server:
+            raise NoRoom("server", per_server)
         if len(self._waiting) + self._reserved.total() >= self._queue_limit:
             raise NoRoom("queue", self._queue_limit)
-        self._reserved[owner_id] += 1
+        self._reserved[owner_id, guild_id] += 1
 
-    def release(self, owner_id: int) -> None:
+    def release(self, owner_id: int, guild_id: int | None = None) -> None:
         """Give a reserved place back, before `push` takes its own."""
-        self._reserved[owner_id] -= 1
+        self._reserved[owner_id, guild_id] -= 1
         self._reserved += Counter()  # drops the zeros
 
     def push(self, ticket: Ticket) -> None:

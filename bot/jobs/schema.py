@@ -45,6 +45,43 @@ MENUS: Final = """
 """
 """What people keep for their next picture, paintings of servers' own, cards without a job yet."""
 
+SHARING: Final = """
+    ALTER TABLE jobs ADD COLUMN age_restricted INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN spoiler INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN guest INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX jobs_by_channel ON jobs (channel_id, id);
+    CREATE TABLE servers (guild_id INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
+    CREATE TABLE gallery (
+        job_id TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+        guild_id INTEGER NOT NULL,
+        channel_id INTEGER NOT NULL,
+        message_id INTEGER NOT NULL,
+        down INTEGER NOT NULL DEFAULT 0,
+        hung_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX gallery_by_guild ON gallery (guild_id, hung_at);
+    CREATE TABLE stars (
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        person_id INTEGER NOT NULL,
+        PRIMARY KEY (job_id, person_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE parties (
+        thread_id INTEGER PRIMARY KEY,
+        guild_id INTEGER NOT NULL,
+        channel_id INTEGER NOT NULL,
+        host_id INTEGER NOT NULL,
+        preset TEXT NOT NULL,
+        language TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('open', 'closing', 'voting', 'over')),
+        ends_at REAL NOT NULL,
+        vote_s REAL NOT NULL,
+        vote_ends_at REAL,
+        vote_message_id INTEGER,
+        entries TEXT NOT NULL DEFAULT '[]'
+    ) STRICT;
+"""
+"""Settings of servers, stars, parties, and where a picture may be shown."""
+
 MIGRATIONS: Final = (
     # A parent may be forgotten before its children, so parent_id is no foreign key.
     """
@@ -86,6 +123,7 @@ MIGRATIONS: Final = (
     CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
     MENUS,
+    SHARING,
 )
 
 REFERRED_BLOBS: Final = """
@@ -104,7 +142,29 @@ SELECT_JOBS: Final = """
     FROM jobs
 """
 
+FORGET_INPUTS: Final = (
+    """
+    DELETE FROM job_blobs WHERE role IN ('content', 'style', 'content_view', 'style_view') AND job_id IN
+        (SELECT id FROM jobs WHERE state IN ('done', 'failed', 'cancelled') AND finished_at < ?)
+    """,
+)
+"""What takes away the pictures that people sent for jobs that ended before a time."""
+FORGET_RESULTS: Final = (
+    """
+    DELETE FROM job_blobs WHERE role IN ('image', 'curve') AND job_id IN
+        (SELECT id FROM jobs WHERE state IN ('done', 'failed', 'cancelled') AND finished_at < ?)
+        AND (role = 'curve' OR job_id NOT IN (SELECT job_id FROM gallery WHERE NOT down))
+    """,
+    """
+    UPDATE jobs SET result = NULL
+    WHERE state IN ('done', 'failed', 'cancelled') AND finished_at < ?
+        AND id NOT IN (SELECT job_id FROM gallery WHERE NOT down)
+    """,
+)
+"""The same for what was painted, but for what hangs in a gallery."""
+
 _JSON: Final = frozenset({"params", "presets", "weights", "failure"})
+_FLAGS: Final = ("private", "age_restricted", "spoiler", "guest")
 _ELSEWHERE: Final = frozenset({"content_blob", "style_blobs"})
 """Fields of a record that are kept in `job_blobs`."""
 
@@ -134,6 +194,9 @@ def new_record(job_id: str, order: JobOrder, blobs: tuple[str, ...], now: float)
         created_at=now,
         started_at=None,
         finished_at=None,
+        age_restricted=order.age_restricted,
+        spoiler=order.spoiler,
+        guest=order.guest,
     )
 
 
@@ -166,10 +229,10 @@ def record_of(row: sqlite3.Row) -> JobRecord:
 def _fields(row: sqlite3.Row) -> dict[str, Any]:
     fields = {name: row[name] for name in row.keys() if name != "result"}  # noqa: SIM118 - a Row is no dict
     return fields | {
+        **{flag: bool(fields[flag]) for flag in _FLAGS},
         "params": StyleParams(**json.loads(fields["params"])),
         "presets": tuple(json.loads(fields["presets"])),
         "weights": tuple(json.loads(fields["weights"])),
-        "private": bool(fields["private"]),
         "failure": _failure(fields["failure"]) if fields["failure"] else None,
         "content_blob": fields["content_blob"] or "",
         "style_blobs": tuple(json.loads(fields["style_blobs"])),

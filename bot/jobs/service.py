@@ -9,6 +9,7 @@ delivered yet to whoever follows the jobs of `recover`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,7 @@ ENDS_A_WATCH: Final = FINAL_STATES | {"delivering"}
 GUESS_S: Final = 300.0
 """When there will be room, while nothing has been measured."""
 SOONEST_S: Final = 30.0
+LOOK_EVERY_S: Final = 0.2
 
 
 class JobService:
@@ -47,7 +49,8 @@ class JobService:
         queue_limit: how many jobs may wait.
         per_person: how many jobs one person may have waiting and being painted.
         clock: seconds since 1970, UTC.
-        keep_s: how long the pictures of a job are kept after its end.
+        inputs_s: how long the pictures that people sent are kept after the end of their job.
+        results_s: how long what was painted is kept.
         sweep_every_s: how often old pictures are looked for.
         pause_s: how long to wait after a disk fault before another job is begun.
         saw: called with a job's view before and after each change, to count.
@@ -61,14 +64,16 @@ class JobService:
         queue_limit: int,
         per_person: int,
         clock: Callable[[], float] = time.time,
-        keep_s: float = 30 * 86400.0,
+        inputs_s: float = 30 * 86400.0,
+        results_s: float = 30 * 86400.0,
         sweep_every_s: float = 3600.0,
         pause_s: float = 5.0,
         saw: Callable[[JobView | None, JobView], None] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._keep_s = keep_s
+        self._inputs_s = inputs_s
+        self._results_s = results_s
         self._sweep_every_s = sweep_every_s
         self._queue = FairQueue(queue_limit=queue_limit, per_person=per_person)
         self._board = Board(saw)
@@ -119,13 +124,15 @@ class JobService:
         Raises:
             Busy: nothing was stored: "queue_full" (limit, when: a Discord timestamp such as
                 "<t:1790000000:R>", which every reader sees in their own language and time),
-                "share_used" (limit), or "restarting".
+                "share_used" (limit), "server_full" (limit), or "restarting".
             DiskFault: the order could not be stored.
         """
         if self._closing:
             raise Busy("restarting")
         try:
-            self._queue.reserve(order.owner_id)
+            self._queue.reserve(
+                order.owner_id, order.guild_id, per_person=order.per_person, per_server=order.per_server
+            )
         except NoRoom as full:
             raise self._busy(full) from None
         # In a task of its own: a caller that is cancelled must not leave a job that is stored and forgotten.
@@ -167,6 +174,13 @@ class JobService:
     async def recover(self) -> list[JobRecord]:
         """Return the jobs that are not over, the oldest first: after a restart, follow them again."""
         return await self._store.unfinished()
+
+    async def until_over(self, which: Callable[[JobRecord], bool], *, within_s: float) -> None:
+        """Return when none of these jobs is under way any more, its result posted, or that takes too long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while any(map(which, await self._store.unfinished())):  # noqa: ASYNC110 - seldom asked, of any jobs
+                    await asyncio.sleep(LOOK_EVERY_S)
 
     async def delivered(self, job_id: str, *, result_message_id: int | None) -> None:
         """Note that a picture has reached its person; calling it again changes nothing.
@@ -226,14 +240,14 @@ class JobService:
         try:
             record = await self._store.add(order)
         finally:
-            self._queue.release(order.owner_id)
+            self._queue.release(order.owner_id, order.guild_id)
         self._painter.add(record)
         logger.info("job_queued job=%s mode=%s", record.id, record.params.mode)
         return record
 
     def _busy(self, full: NoRoom) -> Busy:
-        if full.cap == "person":
-            return Busy("share_used", limit=full.limit)
+        if full.cap != "queue":
+            return Busy("share_used" if full.cap == "person" else "server_full", limit=full.limit)
         now = self._clock()
         free_at = self._outlook.next_free_at() or now + GUESS_S
         return Busy("queue_full", limit=full.limit, when=f"<t:{int(max(free_at, now + SOONEST_S))}:R>")
@@ -266,7 +280,7 @@ class JobService:
     async def _sweep(self) -> None:
         while True:
             try:
-                removed = await self._store.sweep(keep_s=self._keep_s)
+                removed = await self._store.sweep(inputs_s=self._inputs_s, results_s=self._results_s)
                 logger.info("pictures_swept removed=%d", removed)
             except DiskFault as fault:
                 logger.warning("sweep_failed error=%s", fault)

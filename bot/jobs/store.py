@@ -122,6 +122,16 @@ class JobStore:
         where = "WHERE owner_id = ? AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
         return await self._select(where, owner_id, before, limit)
 
+    async def page_of(self, owner_id: int, *, first: int, most: int) -> tuple[list[JobRecord], int]:
+        """Return some of a person's jobs, the newest being number 0, and how many there are in all."""
+        rows = await self._rows("SELECT count(*) AS jobs FROM jobs WHERE owner_id = ?", owner_id)
+        where = "WHERE owner_id = ? ORDER BY id DESC LIMIT ? OFFSET ?"
+        return await self._select(where, owner_id, most, first), rows[0]["jobs"]
+
+    async def in_channel(self, channel_id: int) -> list[JobRecord]:
+        """Return the jobs of a channel, the oldest first."""
+        return await self._select("WHERE channel_id = ? ORDER BY id", channel_id)
+
     async def update(self, job_id: str, **changes: Any) -> JobRecord:  # noqa: ANN401 - fields of JobRecord
         """Change fields of a job and return it as it is now.
 
@@ -179,7 +189,7 @@ class JobStore:
                 **json.loads(rows[0]["result"]),
                 image=read("image")[0],
                 curve=curve[0] if curve else None,
-                content_view=read("content_view")[0],
+                content_view=next(iter(read("content_view")), b""),
                 style_views=read("style_view"),
             )
 
@@ -221,20 +231,27 @@ class JobStore:
         async with self._transaction("keep a setting"):
             await self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
-    async def sweep(self, *, keep_s: float) -> int:
-        """Remove the pictures of jobs that ended longer than `keep_s` ago, and files that nothing refers to.
+    async def sweep(self, *, inputs_s: float, results_s: float) -> int:
+        """Remove what has been kept long enough, counted from the end of its job, and files of no use.
 
-        The jobs themselves stay, without pictures. Returns how many files were removed.
+        Args:
+            inputs_s: for the pictures that people sent, and the small copies of them.
+            results_s: for finished pictures and curves, but for pictures that hang in a gallery.
+
+        Returns:
+            How many files were removed. The jobs themselves stay, without pictures.
         """
         now = self._clock()
         async with self._transaction("forget old pictures"):
-            over = "state IN ('done', 'failed', 'cancelled') AND finished_at < ?"
-            await self._db.execute(f"UPDATE jobs SET result = NULL WHERE {over}", (now - keep_s,))  # noqa: S608 - no input
-            await self._db.execute(
-                f"DELETE FROM job_blobs WHERE job_id IN (SELECT id FROM jobs WHERE {over})",  # noqa: S608 - no input
-                (now - keep_s,),
-            )
+            for sql in schema.FORGET_INPUTS:
+                await self._db.execute(sql, (now - inputs_s,))
+            for sql in schema.FORGET_RESULTS:
+                await self._db.execute(sql, (now - results_s,))
             await self._db.execute("DELETE FROM kept_pictures WHERE until < ?", (now,))
+        return await self.sweep_files()
+
+    async def sweep_files(self) -> int:
+        """Remove the files that nothing refers to any more; return how many."""
         kept = {row["hash"] for row in await self._rows(schema.REFERRED_BLOBS)}
         return await asyncio.to_thread(self._blobs.sweep, kept, unused_for_s=UNREFERENCED_GRACE_S)
 

@@ -15,6 +15,7 @@ Everything private of simcord that this project uses is named in this file, and 
 `Env._bot_scope`                       `close()` must run as the bot's own work, like `setup_hook`
 `Env._runtime`                         the loop's real `call_at`, for the timers
 `Env._work.callbacks`                  its list of timers, which only stock settling prunes
+`Env._preview`                         stock lets an `Env` have one page; here one for each channel
 `_clock.Clock`                         the base of the wall clock below
 `_dpy_internals.real_monotonic`        `time.monotonic` itself is replaced while an `Env` runs
 `Preview._action`                      stock refuses a click if the page changed under the hand
@@ -97,6 +98,8 @@ class LiveEnv(Env):
         self.backend.clock = RealClock()
         self.backend.bot_user.name = "Gafuu"
         self._asked: Interaction | None = None
+        self.acting = asyncio.Lock()
+        """Whoever acts on this Discord, on a page or in code, does it alone."""
 
     async def close(self) -> None:
         """Close the bot as Discord's library would, then take the simulated Discord away."""
@@ -165,6 +168,8 @@ class PageServer(PreviewServer):
 class LivePage(Preview):
     """The local page of one channel, which shows what happens while it happens."""
 
+    env: LiveEnv
+
     def __init__(
         self, env: LiveEnv, channel: ChannelHandle, viewers: tuple[MemberActor, ...], *, port: int
     ) -> None:
@@ -184,16 +189,17 @@ class LivePage(Preview):
             port=port,
         )
         self._server = PageServer(self, port)
-        self._acting = asyncio.Lock()
         self._shown = -1
 
     async def __aenter__(self) -> Self:
         """Open the port."""
+        self.env._preview = None
         await super().__aenter__()
         return self
 
     async def _action(self, context_id: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
-        async with self._acting:
+        async with self.env.acting:
+            self.env._preview = self
             page = self._get_page(context_id)
             if isinstance(body, dict) and body.get("kind") == "message_menus":
                 return {"menus": self._menus(page)}
@@ -239,7 +245,7 @@ class LivePage(Preview):
         """Publish what has happened since the last look, again and again, until cancelled."""
         while True:
             await asyncio.sleep(every_s)
-            async with self._acting:
+            async with self.env.acting:
                 self._publish_news()
 
     def _publish_news(self) -> None:

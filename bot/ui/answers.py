@@ -28,8 +28,9 @@ def private_words(interaction: discord.Interaction[Any]) -> Words:
 
 
 def public_words(interaction: discord.Interaction[Any]) -> Words:
-    """Return the server's language; in a direct message the person's."""
-    return words_in(language_of(interaction.guild_locale or interaction.locale))
+    """Return the server's language, as it was chosen or else its own; in a direct message the person's."""
+    chosen = interaction.client.servers.of(interaction.guild_id).language
+    return words_in(chosen or language_of(interaction.guild_locale or interaction.locale))
 
 
 async def answer_failure(interaction: discord.Interaction[Any], error: BaseException) -> None:

@@ -14,6 +14,7 @@ from discord import ui
 
 from bot.jobs.model import OWN_PRESET
 from bot.ui.buttons import JobButton
+from bot.ui.links import message_link, place_of, result_link
 from nst_core import presets
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ BAR_CELLS: Final = 12
 MOST_MESSAGE_BYTES: Final = 24 * 2**20
 """Discord refuses a request of 25 MiB, whatever its files are allowed."""
 CARD_BUTTONS: Final[dict[JobState, tuple[str, ...]]] = {"queued": ("cancel",), "running": ("stop", "cancel")}
-RESULT_BUTTONS: Final = (("again", "stronger", "gentler", "other", "swap"), ("larger", "details", "delete"))
+RESULT_BUTTONS: Final = (
+    ("again", "stronger", "gentler", "other", "swap"),
+    ("larger", "details", "star", "delete"),
+)
 """In rows: Discord has room for five in each."""
 _UNDER_WAY: Final = 0x2F5D8A
 _DONE: Final = 0x3A7D44
@@ -114,12 +118,15 @@ def kept(view: JobView, words: Words) -> Post:
     return _plain(_about(view.job, words, "card.kept"), color=_ENDED)
 
 
-def result(view: JobView, words: Words, *, pastiche_only: bool = False) -> Post:
+def result(
+    view: JobView, words: Words, *, parent: JobRecord | None = None, pastiche_only: bool = False
+) -> Post:
     """Return the message with the finished picture.
 
     Args:
         view: a job with its pastiche.
         words: the language of the server.
+        parent: the job whose button made this one, if it is known.
         pastiche_only: leave out everything else, for a place that refused the whole.
 
     Returns:
@@ -127,26 +134,21 @@ def result(view: JobView, words: Words, *, pastiche_only: bool = False) -> Post:
     """
     pastiche = _need(view.pastiche)
     label = style_label(view.job, words)
-    pictures = [_pastiche_picture(pastiche, label, words)]
+    pictures = [pastiche_picture(pastiche, label, words)]
     if not pastiche_only:
         pictures = _with_room(_all_pictures(view.job, pastiche, label, words), most_bytes=MOST_MESSAGE_BYTES)
     container: ui.Container[Any] = ui.Container(accent_colour=_DONE)
-    container.add_item(ui.TextDisplay(words.say("result.title", mention=_mention(view.job), style=label)))
-    container.add_item(gallery(pictures))
-    container.add_item(ui.TextDisplay(_parameters(view.job, pastiche, words)))
+    container.add_item(ui.TextDisplay(words.say("result.title", mention=mention_of(view.job), style=label)))
+    container.add_item(gallery(pictures, spoiler=view.job.spoiler))
+    container.add_item(ui.TextDisplay(_parameters(view.job, pastiche, words, parent)))
     for actions in RESULT_BUTTONS:
-        container.add_item(_row(actions, view.job, words))
+        container.add_item(row(actions, view.job, words))
     return Post(view=layout(container), pictures=tuple(pictures))
 
 
 def style_label(job: JobRecord, words: Words) -> str:
     """Return what the manner of painting is called: a painting with its artist, or "your style picture"."""
     return " + ".join(dict.fromkeys(preset_label(preset, words) for preset in job.presets))
-
-
-def message_link(job: JobRecord, message_id: int) -> str:
-    """Return the address of a message in a job's channel; discord.py's own forgets a follow-up's server."""
-    return f"https://discord.com/channels/{job.guild_id or '@me'}/{job.channel_id}/{message_id}"
 
 
 def seconds_text(seconds: float) -> str:
@@ -170,18 +172,18 @@ def compact_losses(losses: Mapping[str, float], words: Words) -> str:
 
 def _under_way(view: JobView, words: Words, *, with_preview: bool) -> Post:
     heading = words.say("card.heading", style=style_label(view.job, words))
-    owner = words.say("card.owner", mention=_mention(view.job))
-    lines = [heading, owner, _standing(view, words), *_progress_lines(view, words)]
+    owner = words.say("card.owner", mention=mention_of(view.job))
+    lines = [heading, owner, standing(view, words), *_progress_lines(view, words)]
     container: ui.Container[Any] = ui.Container(ui.TextDisplay("\n".join(lines)), accent_colour=_UNDER_WAY)
     pictures = _preview(view, words) if with_preview else ()
     if pictures:
-        container.add_item(gallery(pictures))
+        container.add_item(gallery(pictures, spoiler=view.job.spoiler))
     if actions := CARD_BUTTONS.get(view.job.state):
-        container.add_item(_row(actions, view.job, words))
+        container.add_item(row(actions, view.job, words))
     return Post(view=layout(container), pictures=pictures)
 
 
-def _standing(view: JobView, words: Words) -> str:
+def standing(view: JobView, words: Words) -> str:
     """Return where the job is, and when it will probably be done."""
     parts = [words.say("card.restarted")] if view.retrying else []
     parts.append(_stage(view, words))
@@ -221,22 +223,26 @@ def _preview(view: JobView, words: Words) -> tuple[Picture, ...]:
     return (Picture(name=_PREVIEW_FILE, data=view.preview, alt=alt),)
 
 
-def _row(actions: Iterable[str], job: JobRecord, words: Words) -> ui.ActionRow[Any]:
+def row(actions: Iterable[str], job: JobRecord, words: Words) -> ui.ActionRow[Any]:
+    """Return buttons that act on a job, side by side."""
     return ui.ActionRow(*(JobButton.made(action, job.id, words) for action in actions))
 
 
 def _failure(view: JobView, words: Words) -> str:
     if view.error is None:
         return words.say("answer.fault", id=view.job.id)
-    return words.say("card.refused", mention=_mention(view.job), sentence=words.refuse(view.error))
+    return words.say("card.refused", mention=mention_of(view.job), sentence=words.refuse(view.error))
 
 
 def _all_pictures(job: JobRecord, pastiche: Pastiche, label: str, words: Words) -> list[Picture]:
-    pictures = [Picture(name="content.jpg", data=pastiche.content_view, alt=words.say("result.content_alt"))]
+    pictures = []
+    if pastiche.content_view:  # it is kept for a shorter time than what was painted
+        alt = words.say("result.content_alt")
+        pictures.append(Picture(name="content.jpg", data=pastiche.content_view, alt=alt))
     for number, (preset, style_view) in enumerate(zip(job.presets, pastiche.style_views, strict=False), 1):
         alt = words.say("result.style_alt", style=preset_label(preset, words))
         pictures.append(Picture(name=f"style_{number}.jpg", data=style_view, alt=alt))
-    pictures.append(_pastiche_picture(pastiche, label, words))
+    pictures.append(pastiche_picture(pastiche, label, words))
     if pastiche.curve is not None:
         losses = compact_losses(pastiche.losses, words)
         alt = words.say("result.curve_alt", steps=pastiche.steps, losses=losses)
@@ -244,7 +250,8 @@ def _all_pictures(job: JobRecord, pastiche: Pastiche, label: str, words: Words) 
     return pictures
 
 
-def _pastiche_picture(pastiche: Pastiche, label: str, words: Words) -> Picture:
+def pastiche_picture(pastiche: Pastiche, label: str, words: Words) -> Picture:
+    """Return the finished picture, described."""
     ending = {"jpeg": "jpg"}.get(pastiche.image_format, pastiche.image_format)
     alt = words.say("result.pastiche_alt", style=label)
     return Picture(name=f"pastiche.{ending}", data=pastiche.image, alt=alt)
@@ -261,7 +268,8 @@ def _with_room(pictures: list[Picture], *, most_bytes: int) -> list[Picture]:
     return [picture for picture in pictures if picture.name in chosen]
 
 
-def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
+def _parameters(job: JobRecord, pastiche: Pastiche, words: Words, parent: JobRecord | None) -> str:
+    lines = [] if job.parent_id is None else [_descent(job, parent, words)]
     line = words.say(
         "result.parameters" if pastiche.steps > 1 else "result.parameters_one_step",
         mode=words.name("mode_name", job.params.mode),
@@ -271,7 +279,18 @@ def _parameters(job: JobRecord, pastiche: Pastiche, words: Words) -> str:
         seconds=seconds_text(pastiche.seconds),
         steps=pastiche.steps,
     )
-    return "\n".join([line, words.say("result.stopped_early")] if pastiche.stopped_early else [line])
+    lines.append(line)
+    if pastiche.stopped_early:
+        lines.append(words.say("result.stopped_early"))
+    return "\n".join(lines)
+
+
+def _descent(job: JobRecord, parent: JobRecord | None, words: Words) -> str:
+    """Return the line about the parent, with a link unless it was shown to other people."""
+    link = result_link(parent) if parent and place_of(parent) == place_of(job) else None
+    if parent is None or link is None:
+        return words.say("result.parent_unseen")
+    return words.say("result.parent", link=link, mention=mention_of(parent))
 
 
 def preset_label(preset_id: str | None, words: Words) -> str:
@@ -288,10 +307,11 @@ def preset_label(preset_id: str | None, words: Words) -> str:
 
 
 def _about(job: JobRecord, words: Words, key: str, **values: object) -> str:
-    return words.say(key, mention=_mention(job), style=style_label(job, words), **values)
+    return words.say(key, mention=mention_of(job), style=style_label(job, words), **values)
 
 
-def _mention(job: JobRecord) -> str:
+def mention_of(job: JobRecord) -> str:
+    """Return what Discord shows as the name of a job's owner."""
     return f"<@{job.owner_id}>"
 
 
@@ -301,11 +321,11 @@ def _compact(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
-def gallery(pictures: Iterable[Picture]) -> ui.MediaGallery[Any]:
-    """Return pictures of the same message side by side, each with its description."""
+def gallery(pictures: Iterable[Picture], *, spoiler: bool = False) -> ui.MediaGallery[Any]:
+    """Return files of the same message side by side; with `spoiler` covered until somebody clicks."""
     return ui.MediaGallery(
         *(
-            discord.MediaGalleryItem(f"attachment://{picture.name}", description=picture.alt)
+            discord.MediaGalleryItem(f"attachment://{picture.name}", description=picture.alt, spoiler=spoiler)
             for picture in pictures
         )
     )

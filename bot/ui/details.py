@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from discord.utils import escape_markdown
 
-from bot.ui.cards import message_link, preset_label, seconds_text, style_label
+from bot.ui.cards import preset_label, seconds_text, style_label
+from bot.ui.links import place_of, result_link
 from nst_core import presets
 
 if TYPE_CHECKING:
@@ -85,6 +86,5 @@ def _licence(preset_id: str | None, words: Words) -> str:
 
 def _descent(job: JobRecord, parent: JobRecord | None, words: Words) -> str:
     """Return the line about the parent, with a link unless it was posted in another place."""
-    if parent is None or parent.result_message_id is None or parent.guild_id != job.guild_id:
-        return words.say("details.parent_unseen")
-    return words.say("details.parent", link=message_link(parent, parent.result_message_id))
+    link = result_link(parent) if parent and place_of(parent) == place_of(job) else None
+    return words.say("details.parent", link=link) if link else words.say("details.parent_unseen")

@@ -117,6 +117,9 @@ def _add_stylize(commands: argparse._SubParsersAction[Parser]) -> Parser:
     command.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1 … or mps")
     command.add_argument("--curve", metavar="CURVE.png", type=Path, help="also draw the loss curve")
     command.add_argument(
+        "--timelapse", metavar="OUT.webp", type=Path, help="also write an animation of how it came to be"
+    )
+    command.add_argument(
         "--keep-partial", action="store_true", help="on Ctrl-C write the painting as far as it is"
     )
     return command

@@ -19,7 +19,7 @@ from nst_core.curve import plot_curve
 from nst_core.errors import Fault
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import encode, fit, read_picture, read_settings, to_pil
-from nst_core.painting import Course, decoded, steps
+from nst_core.painting import begun, decoded, steps
 from nst_core.protocol import StyleParams, StyleRequest, WeightedStyle
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nst_core.commandline.stylize import Order
     from nst_core.features import FeatureExtractor
     from nst_core.images import Encoded
-    from nst_core.painting import Pictures
+    from nst_core.painting import Course, Pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,14 @@ def _commission(order: Order, bar: Bar) -> Commission:
     extractor = order.extractor or str(liked.get("extractor", "vgg16"))
     remembered = [manner.remembered(style.image) for manner, style in zip(manners, styles, strict=True)]
     return Commission(
-        request=StyleRequest(job_id="nst", content=content, styles=tuple(styles), params=params, mask=mask),
+        request=StyleRequest(
+            job_id="nst",
+            content=content,
+            styles=tuple(styles),
+            params=params,
+            mask=mask,
+            timelapse=order.timelapse is not None,
+        ),
         settings={
             **dataclasses.asdict(params),
             "extractor": extractor,
@@ -124,7 +131,7 @@ def _walk(
     commission: Commission, pictures: Pictures, extractor: FeatureExtractor, bar: Bar, *, keep_partial: bool
 ) -> tuple[Course, bool]:
     """Return how the painting went, and whether it was interrupted."""
-    course = Course()
+    course = begun(commission.request, pictures)
     try:
         for step in steps(commission.request, pictures, extractor):
             course.add(step)
@@ -144,6 +151,8 @@ def _write(order: Order, commission: Commission, course: Course) -> Encoded:
     files = {order.output: file.data}
     if order.curve is not None:
         files[order.curve] = plot_curve(course.losses, scale_starts=course.scale_starts)
+    if order.timelapse is not None and course.timelapse is not None:
+        files[order.timelapse] = course.timelapse.encode()
     write_all(files)
     return file
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from nst_core.commandline.bar import Bar
 from nst_core.commandline.files import FORMATS, check_output
 from nst_core.commandline.manner import Manner, manner
 from nst_core.protocol import StyleParams
+from nst_core.worker import let_threads_sleep
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +32,7 @@ class Order:
     mask: Path | None
     output: Path
     curve: Path | None
+    timelapse: Path | None
     extractor: str | None
     device: str
     keep_partial: bool
@@ -48,6 +51,7 @@ def stylize(arguments: argparse.Namespace, stderr: TextIO) -> Answer:
     order = _order(arguments)
     bar = Bar(stderr)
     bar.note("loading …")
+    let_threads_sleep(os.environ)
     try:
         from nst_core.commandline.easel import paint  # noqa: PLC0415 - torch takes seconds; mistakes need not
 
@@ -80,6 +84,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         mask=arguments.mask,
         output=arguments.output,
         curve=arguments.curve,
+        timelapse=arguments.timelapse,
         extractor=arguments.extractor,
         device=arguments.device,
         keep_partial=arguments.keep_partial,
@@ -89,5 +94,8 @@ def _order(arguments: argparse.Namespace) -> Order:
 def _check_outputs(arguments: argparse.Namespace) -> None:
     sources = [path for path in (arguments.content, arguments.like, arguments.mask) if path is not None]
     check_output(arguments.output, FORMATS, sources=sources)
-    if arguments.curve is not None:
-        check_output(arguments.curve, [".png"], sources=[*sources, arguments.output])
+    outputs = [arguments.output]
+    for path, ending in ((arguments.curve, ".png"), (arguments.timelapse, ".webp")):
+        if path is not None:
+            check_output(path, [ending], sources=[*sources, *outputs])
+            outputs.append(path)

@@ -2,10 +2,12 @@
 
 At every scale each place of the photo looks up the place of the painting that is most like it, and the
 pastiche is drawn towards those places' features; Gram matrices over the whole keep the painting's grain
-and its palette. So the shapes come from the painting, and where they go from the photo.
+and its palette; which places of the photo look alike is kept. So the shapes come from the painting, and
+where they go from the photo.
 
-Source: Kolkin et al. 2022 (NNST) for the matching; Gatys et al. 2016 for the Gram matrices.
-Differs: both at once at every scale instead of one after the other, so that no scale ends without its
+Source: Kolkin et al. 2022 (NNST) for the matching; Gatys et al. 2016 for the Gram matrices; Kolkin et
+al. 2019 (STROTSS) for the self-similarity.
+Differs: all at once at every scale instead of one after the other, so that no scale ends without its
 grain; the photo first gets the painting's colours, so that it is matched by what it shows and not by its
 light; coarse to fine in steps of √2; Adam on the pixels with averaging; no second pass.
 """
@@ -19,14 +21,14 @@ import torch
 from torch import Tensor
 
 from nst_core.color import match_color
-from nst_core.losses import total_variation
+from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import hypercolumns, matching_loss, nearest
 from nst_core.transfer.classic import STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nst_core.features import FeatureExtractor
     from nst_core.protocol import StyleParams
@@ -43,9 +45,11 @@ COARSE_LAYERS: Final = (
     "relu4_2",
     "relu4_3",
 )
-FINE_LAYERS: Final = ("relu3_1", "relu4_1")
-"""Where the large shapes are settled, these are enough to keep them; so is their style, without relu5_1."""
-DEEPEST: Final = "relu5_1"
+FINE_LAYERS: Final = ("relu3_1",)
+FINE_STYLE_LAYERS: Final = ("relu1_1", "relu2_1", "relu3_1")
+"""Where the large shapes are settled only the grain is missing; without deeper layers a step costs less than
+half, and more steps do more for it."""
+STRUCTURE_LAYER: Final = "relu3_1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +61,33 @@ class BestRecipe:
     settled_px: int = 128
     """Up to this size every scale gets all steps; from there they fall, as a step's cost grows."""
     steps_falloff: float = 1.5
-    least_steps: int = 8
     fine_px: int = 256
-    """Above this size only the fine layers are matched, on a coarser grid."""
+    """Above this size only the fine layers are looked at, matched on a coarser grid."""
+    fine_steps: int = 20
     step_size: float = 0.02
     fine_step_size: float = 0.01
     """With few steps to go a smaller one ends calmer, with less grain."""
     loyalty: float = 0.75
     """How much of the photo, and not of the picture so far, looks up its match; at strength 50."""
-    style_weight: float = 0.2
+    match_weight: float = 1.0
+    style_weight: float = 0.6
     """At strength 50."""
+    structure_weight: float = 0.25
+    """At strength 50."""
+    structure_range: float = 4.0
+    """Strength 0 multiplies the structure weight by this, strength 100 divides it."""
+    structure_grid: int = 32
+    """Places along the long side whose likeness is kept."""
     tv_weight: float = 4.0
+    recolors: bool = True
+    """Whether the photo first gets the painting's colours."""
 
     def steps(self, long_side_px: int) -> int:
         """Return how many steps a scale gets."""
+        if long_side_px > self.fine_px:
+            return self.fine_steps
         share: float = min(1.0, (self.settled_px / long_side_px) ** self.steps_falloff)
-        return max(self.least_steps, int(self.steps_at_coarsest * share))
+        return int(self.steps_at_coarsest * share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +98,7 @@ class Balance:
     """0 … 1: how far features and colours go from the photo's own to the painting's."""
     loyalty: float
     style_weight: float
+    structure_weight: float
 
     @classmethod
     def of(cls, strength: int, recipe: BestRecipe) -> Balance:
@@ -93,6 +109,7 @@ class Balance:
             manner=manner,
             loyalty=recipe.loyalty * (1.0 - 0.7 * excess),
             style_weight=recipe.style_weight * manner * 5.0**excess,
+            structure_weight=recipe.structure_weight * recipe.structure_range ** (1.0 - strength / 50),
         )
 
 
@@ -107,7 +124,8 @@ def paint_best(
     """Return how many steps there will be, and those steps; arguments as for `paint_classic`."""
     recipe = recipe or BestRecipe()
     balance = Balance.of(params.strength, recipe)
-    colored = torch.lerp(content, _colored(content, styles), balance.manner)
+    recolored = _colored(content, styles) if recipe.recolors else content
+    colored = torch.lerp(content, recolored, balance.manner)
     scales = plan_scales(
         *content.shape[2:],
         long_side_px=params.long_side_px,
@@ -124,7 +142,7 @@ def paint_best(
             extractor=extractor,
             is_fine=scale.long_side_px > recipe.fine_px,
             balance=balance,
-            tv_weight=recipe.tv_weight,
+            recipe=recipe,
             seed=params.seed,
         )
 
@@ -142,7 +160,7 @@ def _colored(content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> Tensor:
 
 
 class _Objective:
-    """Matching, style and total variation at one scale."""
+    """Matching, style, structure and total variation at one scale."""
 
     def __init__(
         self,
@@ -153,32 +171,45 @@ class _Objective:
         extractor: FeatureExtractor,
         is_fine: bool,
         balance: Balance,
-        tv_weight: float,
+        recipe: BestRecipe,
         seed: int,
     ) -> None:
         self._extractor = extractor
         self._balance = balance
-        self._tv_weight = tv_weight
+        self._recipe = recipe
         self._seed = seed
         self._layers = FINE_LAYERS if is_fine else COARSE_LAYERS
-        self._needed = {*self._layers, *(layer for layer in STYLE_LAYERS if layer != DEEPEST or not is_fine)}
+        self._style_layers = FINE_STYLE_LAYERS if is_fine else tuple(STYLE_LAYERS)
+        self._needed = {*self._layers, *self._style_layers}
         self._stride = 8 if is_fine else 4
         self._grid = self._grid_of(content)
         with torch.no_grad():
-            self._target, self._grams = self._lay_out(content, styles, start)
+            own = extractor(content, self._needed)
+            self._target, self._grams = self._lay_out(
+                own, styles, torch.lerp(start, content, balance.loyalty)
+            )
+            self._similarity = self._similarity_of(own)
 
     def __call__(self, image: Tensor) -> Losses:
         maps = self._extractor(image, self._needed)
-        match = matching_loss(hypercolumns(maps, self._layers, self._grid), self._target)
-        style = self._balance.style_weight * style_term(maps, self._grams)
-        variation = self._tv_weight * total_variation(image)
-        return {"match": match, "style": style, "tv": variation, "total": match + style + variation}
+        columns = hypercolumns(maps, self._layers, self._grid)
+        structure = structure_loss(self._similarity_of(maps), self._similarity)
+        losses = {
+            "match": self._recipe.match_weight * matching_loss(columns, self._target),
+            "style": self._balance.style_weight * style_term(maps, self._grams),
+            "structure": self._balance.structure_weight * structure,
+            "tv": self._recipe.tv_weight * total_variation(image),
+        }
+        losses["total"] = torch.stack(list(losses.values())).sum()
+        return losses
+
+    def _similarity_of(self, maps: Mapping[str, Tensor]) -> Tensor:
+        return self_similarity(maps[STRUCTURE_LAYER], grid=self._recipe.structure_grid)
 
     def _lay_out(
-        self, content: Tensor, styles: Sequence[tuple[Tensor, float]], start: Tensor
+        self, own: Mapping[str, Tensor], styles: Sequence[tuple[Tensor, float]], asking: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the columns to reach at each position, and the Gram matrices to reach."""
-        asking = torch.lerp(start, content, self._balance.loyalty)
         seen = self._extractor(shaken(asking, self._seed), self._layers)
         query = hypercolumns(seen, self._layers, self._grid)
         found = [(self._extractor(style, self._needed), share) for style, share in styles]
@@ -187,11 +218,8 @@ class _Objective:
             for (style, _), (maps, _) in zip(styles, found, strict=True)
         ]
         target = nearest(query, columns, [share for _, share in styles])
-        grams = mixed_grams(found, [layer for layer in STYLE_LAYERS if layer in self._needed])
-        if self._balance.manner == 1.0:
-            return target, grams
-        own = hypercolumns(self._extractor(content, self._layers), self._layers, self._grid)
-        return torch.lerp(own, target, self._balance.manner), grams
+        grams = mixed_grams(found, self._style_layers)
+        return torch.lerp(hypercolumns(own, self._layers, self._grid), target, self._balance.manner), grams
 
     def _grid_of(self, image: Tensor) -> tuple[int, int]:
         height, width = image.shape[2:]

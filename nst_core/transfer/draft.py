@@ -2,7 +2,8 @@
 
 Source: Ghiasi et al. 2017 (`nst_core.magenta`).
 Differs: the photo first gets the painting's colours, as in `best`, because the small network alone keeps
-too much of the photo's own; above strength 50 what was painted is painted over once more.
+too much of the photo's own; above strength 50 what was painted is painted over once more; a large picture is
+painted after a copy half as large, because the network's strokes have one size in pixels.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from nst_core.protocol import StyleParams
     from nst_core.transfer.walk import Walk
 
-STYLE_SHARE: Final = 0.5
-"""Of the pastiche's long side that of the style image, at brush 100: 256 px for 512, as it was trained."""
-LEAST_STYLE_PX: Final = 32
-"""Once halved five times, a single place is left."""
-MOST_STYLE_PX: Final = 2048
-"""More would only cost memory."""
+ONE_PASS_PX: Final = 768
+"""Above this long side, at brush 100, a copy half as large is painted first; so strokes grow with the
+picture and with the brush."""
+STYLE_PX: Final = 256
+"""The style image's long side from brush 100 on: with that the network was trained. In larger ones it sees
+paler colours, in smaller ones finer strokes, and below half (brush 50) other colours."""
 
 
 def paint_draft(
@@ -61,21 +62,29 @@ def paint_draft(
 def _painted(
     content: Tensor, styles: Sequence[tuple[Tensor, float]], params: StyleParams, network: Magenta
 ) -> Tensor:
-    """Return the pastiche.
+    """Return the pastiche, at the size of `content`.
 
     Up to strength 50 the code goes from the photo's own to the mixed styles' (Ghiasi et al. 2017, 4.2);
     beyond the styles' it would fall apart, so from there the picture goes on to its own pastiche.
     """
+    long_side_px = max(content.shape[2:])
     manner, excess = min(1.0, params.strength / 50), max(0.0, params.strength / 50 - 1.0)
-    side_px = round(params.long_side_px * STYLE_SHARE * params.brush / 100)
-    side_px = min(max(side_px, LEAST_STYLE_PX), MOST_STYLE_PX)
-    whole = sum(share for _, share in styles)
-    colored, wanted = torch.zeros_like(content), content.new_zeros(())
-    for style, share in styles:
-        colored = colored + share / whole * match_color(content, style)
-        wanted = wanted + share / whole * network.code(at_scale(style, side_px))
-    own = network.code(at_scale(content, side_px))
-    code = torch.lerp(own, wanted, manner)
-    start = shaken(torch.lerp(content, colored, manner), params.seed).clamp(0.0, 1.0)
-    pastiche = network.paint(start, code)
+    start = torch.lerp(content, _colored(content, styles), manner)
+    if long_side_px > ONE_PASS_PX * 100 / params.brush:
+        coarse = _painted(at_scale(content, long_side_px // 2), styles, params, network)
+        start = torch.lerp(start, resized(coarse, (content.shape[2], content.shape[3])), manner / 2)
+    side_px = STYLE_PX * min(max(params.brush, 50), 100) // 100
+    wanted = [share * network.code(at_scale(style, side_px)) for style, share in _shares(styles)]
+    code = torch.lerp(network.code(at_scale(content, side_px)), torch.stack(wanted).sum(dim=0), manner)
+    pastiche = network.paint(shaken(start, params.seed).clamp(0.0, 1.0), code)
     return torch.lerp(pastiche, network.paint(pastiche, code), excess) if excess else pastiche
+
+
+def _colored(content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """Return the content image in the styles' colours, mixed by their shares."""
+    return torch.stack([share * match_color(content, style) for style, share in _shares(styles)]).sum(dim=0)
+
+
+def _shares(styles: Sequence[tuple[Tensor, float]]) -> list[tuple[Tensor, float]]:
+    whole = sum(share for _, share in styles)
+    return [(style, share / whole) for style, share in styles]

@@ -313,7 +313,7 @@ async def test_own_paintings_outlive_a_restart_and_the_sweeper(
         forget_times(stage)
         stray = await stage.bot.store.write_blob(b"nobody's")
         forget_times(stage)
-        await stage.bot.store.sweep(keep_s=0)
+        await stage.bot.store.sweep(inputs_s=0, results_s=0)
         folder = stage.bot.settings.data / "blobs"
         assert not (folder / stray[:2] / stray).exists()
         assert own.thumbnail is not None
@@ -321,7 +321,7 @@ async def test_own_paintings_outlive_a_restart_and_the_sweeper(
         await alice.slash(channel, "stylize", content=photo, preset="kept")
         assert "Kept" in text(await result_in(channel))
         await stage.bot.own_presets.remove(own)
-        await stage.bot.store.sweep(keep_s=0)
+        await stage.bot.store.sweep(inputs_s=0, results_s=0)
 
 
 def forget_times(stage: Stage) -> None:

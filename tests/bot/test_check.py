@@ -7,9 +7,11 @@ import discord
 import discord_edge
 import pytest
 from discord.http import Route
+from discord_edge import GOOD_TOKEN
 from pydantic import SecretStr
 
 from bot import check
+from bot.client import INTENTS
 from bot.config import Settings, StoreSection, WorkersSection
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ async def test_the_invite_link(edge: DiscordEdge) -> None:
         attach_files=True,
         embed_links=True,
         read_message_history=True,
+        create_public_threads=True,
+        add_reactions=True,
     )
     assert edge.seen  # it did ask
 
@@ -82,6 +86,31 @@ async def test_servers_where_something_is_missing(edge: DiscordEdge) -> None:
     assert not ok
     (line,) = [line for line in text.splitlines() if line.startswith("MEND")]
     assert "Atelier: missing attach files;" in line
+
+
+def test_intents_of_the_bot() -> None:
+    """It needs none that somebody has to switch on."""
+    finding = check.check_intents(INTENTS, discord.ApplicationFlags())
+    assert finding.ok
+    assert finding.text.startswith("guilds; none is privileged")
+
+
+@pytest.mark.parametrize("flag", ["gateway_message_content", "gateway_message_content_limited"])
+def test_a_missing_intent(flag: str) -> None:
+    """A privileged one that is not switched on is named as Discord names it, with the place."""
+    intents = discord.Intents(guilds=True, message_content=True)
+    finding = check.check_intents(intents, discord.ApplicationFlags())
+    assert not finding.ok
+    assert "switch on Message Content Intent: https://discord.com/developers" in finding.text
+    assert check.check_intents(intents, discord.ApplicationFlags(**{flag: True})).ok
+
+
+async def test_who_can_install_it(edge: DiscordEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells whether people can take it along, and how to let them."""
+    assert "servers only; Installation → User Install" in (await texts(with_token(GOOD_TOKEN)))[1]
+    monkeypatch.setitem(discord_edge.APPLICATION, "integration_types_config", {"0": {}, "1": {}})
+    assert "people who want it everywhere" in (await texts(with_token(GOOD_TOKEN)))[1]
+    assert edge.seen
 
 
 @pytest.mark.usefixtures("edge")

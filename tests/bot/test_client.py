@@ -42,25 +42,29 @@ async def test_commands_are_told_once(tmp_path: Path) -> None:
 
 
 async def test_what_discord_is_told(tmp_path: Path) -> None:
-    """The command has an English name and descriptions in both languages; it works in servers and DMs."""
+    """Commands have English names and descriptions in both languages; /stylize works everywhere."""
     async with opened(new_bot(tmp_path, small=True)) as stage:
         (commands,) = stage.sent("PUT", COMMANDS)
-    (command,) = [each for each in commands if each["name"] == "stylize"]
-    assert command["name_localizations"] == {}
-    for key in ("en-US", "en-GB", "ja"):
-        words = words_in(key.partition("-")[0])
-        assert command["description_localizations"][key] == words.say("command.stylize.description")
-        for option in command["options"]:
-            told = option["description_localizations"][key]
-            assert told == words.say(f"option.stylize.{option['name']}")
-            assert len(told) <= 100
+    slash = {command["name"]: command for command in commands if command["type"] == 1}
+    own = {"gallery", "help", "history", "party", "privacy", "queue", "settings", "styles", "stylize"}
+    assert own <= slash.keys()
+    for name, command in slash.items():
+        assert command["name_localizations"] == {}
+        for key in ("en-US", "en-GB", "ja"):
+            words = words_in(key.partition("-")[0])
+            assert command["description_localizations"][key] == words.say(f"command.{name}.description")
+            for option in command["options"]:
+                told = option["description_localizations"][key]
+                assert told == words.say(f"option.{name}.{option['name']}")
+                assert len(told) <= 100
+    command = slash["stylize"]
     assert [option["name"] for option in command["options"]] == [
         *("content", "style", "preset", "strength", "mode"),
         *("keep_colors", "brush", "size", "second_style", "private"),
     ]
     assert not any(option["required"] for option in command["options"])
-    assert command["contexts"] == [0, 1]
-    assert command["integration_types"] == [0]
+    assert command["contexts"] == [0, 1, 2]
+    assert command["integration_types"] == [0, 1]
 
 
 async def test_menus_are_told(tmp_path: Path) -> None:
@@ -72,7 +76,8 @@ async def test_menus_are_told(tmp_path: Path) -> None:
     names = {each["name"]: each["name_localizations"]["ja"] for each in menus}
     keys = ("menu.stylize", "menu.content", "menu.style")
     assert names == {english.say(key): japanese.say(key) for key in keys}
-    assert all(each["contexts"] == [0, 1] for each in menus)
+    assert all(each["contexts"] == [0, 1, 2] for each in menus)
+    assert all(each["integration_types"] == [0, 1] for each in menus)
 
 
 async def test_commands_of_a_server_under_trial(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ async def test_kept_pictures_outlive_a_restart(tmp_path: Path, photo: Upload) ->
         reply = await alice.context_menu(channel, menu("content"), await posted(alice, channel, photo))
         await answered(reply)
         await stage.restart(new_bot(tmp_path, small=True))
-        await stage.bot.store.sweep(keep_s=0)
+        await stage.bot.store.sweep(inputs_s=0, results_s=0)
         form = await alice.click(reply.response, label="Choose the rest…")
         await alice.submit_modal(form, {"preset": ["kiss"]})
         assert (await presets_of(stage, await result_in(channel)))[0] == ("kiss",)
@@ -279,7 +279,7 @@ async def test_kept_pictures_are_forgotten_in_time(stage: Stage, photo: Upload) 
     assert set(await kept.of(77)) == {"style"}
     now[0] += 2
     assert await kept.of(77) == {}
-    await stage.bot.store.sweep(keep_s=1e9)
+    await stage.bot.store.sweep(inputs_s=1e9, results_s=1e9)
     assert await stage.bot.store.read("SELECT * FROM kept_pictures WHERE person_id = 77") == []
 
 

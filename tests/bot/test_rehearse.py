@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import os
 import re
 import signal
@@ -12,6 +14,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
+import discord
 import pytest
 from pydantic import SecretStr
 
@@ -19,6 +23,7 @@ from bot import rehearse
 from bot.__main__ import main
 from bot.client import create_bot
 from bot.config import Settings, StoreSection, WebSection
+from bot.rehearsal import realtime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -154,3 +159,22 @@ def test_every_photo_has_its_licence() -> None:
     assert listed == [photo.name for photo in photos]
     assert set(rehearse.POSTED) <= set(listed)
     assert sum(photo.stat().st_size for photo in photos) < 1_000_000
+
+
+async def test_every_channel_and_thread_has_a_page(
+    live: Callable[..., AbstractAsyncContextManager[LiveEnv]], until: Callable[..., Awaitable[None]]
+) -> None:
+    """Their addresses are posted on the first page: the gallery's at once, a thread's once it is there."""
+    async with live(discord.Client(intents=discord.Intents(guilds=True))) as env:
+        channel, people = await rehearse.furnish(env)
+        async with realtime.LivePage(env, channel, people, port=0), asyncio.TaskGroup() as tasks:
+            page_of = functools.partial(realtime.LivePage, env)
+            rooms = tasks.create_task(rehearse.open_rooms(env, channel, people, page_of))
+            await until(lambda: "The page of **gallery**: http://127.0.0.1:" in channel.history()[-1].content)
+            place = env.bot.get_partial_messageable(channel.id, guild_id=channel.guild.id)
+            await place.get_partial_message(channel.history()[0].id).create_thread(name="Party")
+            await until(lambda: "**Party**: http" in channel.history()[-1].content)
+            address = channel.history()[-1].content.rpartition(" ")[2]
+            async with aiohttp.ClientSession() as session, session.get(address) as answer:
+                assert answer.status == 200
+            rooms.cancel()

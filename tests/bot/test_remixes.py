@@ -95,7 +95,8 @@ async def test_again_by_somebody_else(stage: Stage, photo: Upload) -> None:
     assert press.response is not None
     assert not press.response.ephemeral
     second = await next_result(channel, first)
-    assert [user.id for user in second.mentions] == [bob.id]
+    assert stage.pinged(second) == {bob.id}
+    assert f"From [this picture]({first.jump_url}) of <@{alice.id}>" in text(second)
     assert list(gallery(second)) == WHOLE
     await shows(press, second.jump_url)
     old, new = await job_behind(stage, first), await job_behind(stage, second)
@@ -242,7 +243,7 @@ async def test_forgotten_job(stage: Stage, photo: Upload, language: str) -> None
     """Of a job that is unknown, or whose pictures' time is over, the person learns to send them again."""
     channel, alice = stage.room()
     swept = await old_job(stage, photo, channel)
-    await stage.bot.store.sweep(keep_s=0)
+    await stage.bot.store.sweep(inputs_s=0, results_s=0)
     for job_id in ("unknown", swept):
         message = await put_up(stage, channel, "again", job_id)
         with speaking(language, guild_locale="en-US"):

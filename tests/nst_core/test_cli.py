@@ -211,7 +211,8 @@ def test_a_bad_style_picture_is_refused(
         (["--device", "cuda:77"], "device is “cuda:77”: choose one of auto, "),
         (["--device", "abacus"], "device is “abacus”: choose one of auto, "),
         (["--strenght", "5"], "--strenght is not understood here: did you mean --strength?"),
-        (["--timelapse", "x.webp"], "--timelapse is not understood here: "),
+        (["--timelaps", "x.webp"], "--timelaps is not understood here: did you mean --timelapse?"),
+        (["--timelapse", "x.gif"], "“x.gif” must end in .webp"),
         (
             ["--style", "stary_nihgt"],
             "There is no painting called “stary_nihgt”. Did you mean “starry_night”?",
@@ -300,6 +301,23 @@ def test_the_curve_cannot_take_the_paintings_place(
     out = tmp_path / "out.png"
 
     assert "would overwrite" in refused(capsys, order(out, "--curve", out), tmp_path)
+
+
+def test_a_timelapse_is_written_beside_the_painting(tmp_path: Path) -> None:
+    """An animation that begins with the photo and ends with the painting."""
+    out, lapse = tmp_path / "out.png", tmp_path / "lapse.webp"
+    assert main(order(out, "--mode", "draft", "--timelapse", lapse)) == 0
+    with Image.open(lapse) as animation:
+        assert (animation.format, animation.size) == ("WEBP", (64, 64))
+        assert getattr(animation, "n_frames", 1) == 2
+
+
+def test_a_timelapse_in_the_paintings_place_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of the two would be lost."""
+    out = tmp_path / "out.webp"
+    assert "would overwrite" in refused(capsys, order(out, "--timelapse", out), tmp_path)
 
 
 def test_a_mask_leaves_the_photo_where_it_is_black(tmp_path: Path) -> None:

@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from nst_core.losses import content_loss, gram_matrix, mix, style_loss, total_variation
+from nst_core.losses import (
+    content_loss,
+    gram_matrix,
+    mix,
+    self_similarity,
+    structure_loss,
+    style_loss,
+    total_variation,
+)
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -47,6 +55,47 @@ def test_content_loss_is_the_squared_error_in_units_of_the_target() -> None:
     expected = sum((a - b) ** 2 for a, b in pairs) / sum(b * b for _, b in pairs)
     assert content_loss(ours, target).item() == pytest.approx(expected, rel=1e-5)
     assert content_loss(target, target).item() == 0.0
+
+
+def test_self_similarity_is_the_standardised_cosine_of_every_two_places() -> None:
+    """Slow version: centre the features over all places, cosines of all pairs, centre, scale to length 1."""
+    maps = noise(1, 3, 2, 2)
+    columns = [[maps[0, c, y, x].item() for c in range(3)] for y in range(2) for x in range(2)]
+    mean = [sum(column[c] for column in columns) / 4 for c in range(3)]
+    centred = [[value - middle for value, middle in zip(column, mean, strict=True)] for column in columns]
+
+    def cosine(one: list[float], two: list[float]) -> float:
+        return sum(a * b for a, b in zip(one, two, strict=True)) / (math.hypot(*one) * math.hypot(*two))
+
+    cosines = [cosine(one, two) for one in centred for two in centred]
+    middle = sum(cosines) / 16
+    length = math.hypot(*(value - middle for value in cosines))
+    expected = [(value - middle) / length for value in cosines]
+    assert self_similarity(maps, grid=2).tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_self_similarity_averages_what_lies_in_one_place() -> None:
+    """A picture twice as large, every pixel doubled, has the same places."""
+    maps = noise(1, 4, 3, 5)
+    doubled = maps.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    torch.testing.assert_close(self_similarity(doubled, grid=5), self_similarity(maps, grid=5))
+
+
+def test_structure_loss_asks_for_the_layout_and_not_for_the_features() -> None:
+    """Nothing for the same layout in other features; about 1 for a layout that has nothing to do with it."""
+    maps = noise(1, 6, 8, 8)
+    target = self_similarity(maps, grid=8)
+    turned = torch.linalg.qr(noise(6, 6, seed=3)).Q @ maps[0].flatten(1)
+    other = self_similarity(turned.view(1, 6, 8, 8) * 2.0 + 5.0, grid=8)
+    assert structure_loss(other, target).item() == pytest.approx(0.0, abs=1e-4)
+    assert structure_loss(self_similarity(noise(1, 6, 8, 8, seed=9), grid=8), target).item() > 0.5
+
+
+def test_structure_loss_has_the_gradient_of_its_value() -> None:
+    """Against central differences, in double precision."""
+    maps = noise(1, 3, 3, 3).double().requires_grad_()
+    target = self_similarity(noise(1, 3, 3, 3, seed=4).double(), grid=3)
+    assert torch.autograd.gradcheck(lambda x: structure_loss(self_similarity(x, grid=3), target), maps)
 
 
 def test_style_loss_follows_its_formula() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from pictures.card import saved
+from pictures.card import noise, saved
 from PIL import Image
 
 from nst_core.errors import BadImage, Cancelled, Unavailable
@@ -174,6 +174,20 @@ def test_a_draft_needs_no_impression() -> None:
     assert [step.step for step in steps] == [1]
     steps, _ = painted(wish=lambda: True, impress=impression)
     assert [step.step for step in steps] == [1]
+
+
+def test_timelapse() -> None:
+    """Only where it is asked for, and no larger than any picture of the answer may be."""
+    _, pastiche = painted(timelapse=True)
+    assert pastiche.timelapse is not None
+    animation = Image.open(io.BytesIO(pastiche.timelapse))
+    assert (animation.format, animation.size) == ("WEBP", (64, 48))
+    assert getattr(animation, "n_frames", 1) == 5
+    assert painted()[1].timelapse is None
+    asked = {"timelapse": True, "content": saved(noise(96, 72), "PNG"), "max_bytes": 2000}
+    _, limited = painted(Walk(steps=40), **asked)
+    assert limited.timelapse is not None
+    assert len(limited.timelapse) <= 2000
 
 
 def test_a_mask_goes_all_the_way() -> None:

@@ -71,6 +71,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
         max_bytes=counts,
         language=texts,
         mask=st.none() | blobs,
+        timelapse=st.booleans(),
     ),
     st.builds(Stop, job_id=texts, keep=st.booleans()),
     st.builds(Quit),
@@ -99,6 +100,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
         steps=counts,
         stopped_early=st.booleans(),
         seconds=numbers,
+        timelapse=st.none() | blobs,
     ),
     st.builds(
         Failure,
@@ -241,7 +243,7 @@ def test_what_is_off_goes_without_saying() -> None:
     """A request that uses nothing new has no field that a receiver of before would not know."""
     request = StyleRequest(job_id="j", content=b"c", styles=(WeightedStyle(image=b"s"),))
     header, rest = _taken_apart(encode(request))
-    assert "mask" not in header["fields"]
+    assert header["fields"].keys().isdisjoint({"mask", "timelapse"})
     assert {"attempt", "max_bytes", "language"} <= header["fields"].keys()
     header, rest = _taken_apart(encode(dataclasses.replace(request, mask=b"m")))
     assert header["fields"]["mask"] == {"$blob": 2}

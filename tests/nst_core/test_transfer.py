@@ -236,7 +236,7 @@ def test_best_gets_closer_to_the_painting_than_the_photo_is(
     last = best_steps[-1]
     assert last.pastiche.shape == (1, 3, 48, 64)
     assert distance(last.pastiche, painting, extractor) < 0.5 * distance(photo, painting, extractor)
-    assert set(last.losses) == {"match", "style", "tv", "total"}
+    assert set(last.losses) == {"match", "style", "structure", "tv", "total"}
     assert sum(loss for name, loss in last.losses.items() if name != "total") == pytest.approx(
         last.losses["total"]
     )

@@ -31,7 +31,14 @@ from nst_core.protocol import (
     read_frame,
     write_frame,
 )
-from nst_core.worker import BROKEN_PIPE, CANNOT_START, DONE, lacks_memory, single_out
+from nst_core.worker import (
+    BROKEN_PIPE,
+    CANNOT_START,
+    DONE,
+    lacks_memory,
+    let_threads_sleep,
+    single_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,14 +148,16 @@ def test_shows_a_first_impression_at_once(worker: Worker) -> None:
 
 
 def test_paints_a_draft(worker: Worker) -> None:
-    """One step, no losses, no curve."""
-    ordered = request("draft", size_px=96)
+    """One step, no losses, no curve; with a mask and a timelapse, as both were asked for."""
+    ordered = dataclasses.replace(request("draft", size_px=96), mask=upload((30, 22)), timelapse=True)
     worker.say(dataclasses.replace(ordered, params=dataclasses.replace(ordered.params, mode="draft")))
     (step,), pastiche = outcome(worker)
     assert isinstance(pastiche, Pastiche)
     assert (step.step, step.steps, step.losses) == (1, 1, {})
     assert (pastiche.steps, pastiche.curve, pastiche.losses, pastiche.stopped_early) == (1, None, {}, False)
     assert Image.open(io.BytesIO(pastiche.image)).size == (96, 72)
+    assert pastiche.timelapse is not None
+    assert Image.open(io.BytesIO(pastiche.timelapse)).size == (96, 72)
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -247,6 +256,13 @@ def test_singles_out_a_device(device: str, visible: str | None, alone: str | Non
     environ = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     single_out(device, environ)
     assert environ.get("CUDA_VISIBLE_DEVICES") == alone
+
+
+def test_threads_sleep_while_they_wait() -> None:
+    """Unless whoever runs the machine has said otherwise."""
+    for said, expected in ({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"):
+        let_threads_sleep(said)
+        assert said == {"OMP_WAIT_POLICY": expected}
 
 
 def test_knows_a_lack_of_memory() -> None:

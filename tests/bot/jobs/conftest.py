@@ -219,7 +219,8 @@ class Workshop:
             queue_limit=queue_limit,
             per_person=per_person,
             clock=self.clock,
-            keep_s=keep_s,
+            inputs_s=keep_s,
+            results_s=keep_s,
             pause_s=0.01,
         )
         await self.service.start()

@@ -272,3 +272,33 @@ def test_whatever_happens_every_job_starts_once_and_as_foretold(operations: list
         queue.finish(job_id)
     assert not queue._crowds
     assert not any(lane._people for lane in queue._lanes.values())
+
+
+def test_caps_of_a_server() -> None:
+    """They count only what is on that server: waiting, under way and being stored, of one and of all."""
+    queue = FairQueue(queue_limit=100, per_person=100)
+    caps = {"per_person": 2, "per_server": 4}
+    for number, (owner_id, guild_id) in enumerate([(1, 7), (1, 8), (1, 8), (1, 8), (2, 7)]):
+        queue.push(Ticket(job_id=str(number), owner_id=owner_id, guild_id=guild_id))
+    while queue.pop():
+        pass
+    queue.reserve(1, 7, **caps)
+    with pytest.raises(NoRoom) as own:
+        queue.reserve(1, 7, **caps)
+    assert (own.value.cap, own.value.limit) == ("person", 2)
+    queue.reserve(3, 7, **caps)
+    with pytest.raises(NoRoom) as all_of_them:
+        queue.reserve(4, 7, **caps)
+    assert (all_of_them.value.cap, all_of_them.value.limit) == ("server", 4)
+    queue.reserve(4, 9, **caps)
+    queue.release(3, 7)
+    queue.reserve(4, 7, **caps)
+
+
+def test_no_server_raises_the_cap_of_a_person() -> None:
+    """What one person may have in all holds on every server."""
+    queue = FairQueue(queue_limit=100, per_person=1)
+    queue.reserve(1, 7, per_person=50)
+    with pytest.raises(NoRoom) as caught:
+        queue.reserve(1, 8, per_person=50)
+    assert caught.value.limit == 1

@@ -99,7 +99,7 @@ async def test_what_is_no_longer_kept_is_said_in_one_sentence(
     lost = await workshop.service.submit(order(content=b"lost"))
     remove_blob(workshop, lost.content_blob)
     clock.now += 7200
-    await workshop.store.sweep(keep_s=3600)
+    await workshop.store.sweep(inputs_s=3600, results_s=3600)
     for job_id in (job.id, lost.id, "nobody's"):
         with pytest.raises(Unavailable, match="send them again"):
             await workshop.service.content(job_id)

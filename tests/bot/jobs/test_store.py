@@ -453,7 +453,7 @@ async def test_old_pictures_go_and_their_jobs_stay(
     recent = await painted(store, order, image=b"recent image")
     await store.update(recent, state="done")
     age_files(tmp_path)
-    removed = await store.sweep(keep_s=500)
+    removed = await store.sweep(inputs_s=500, results_s=500)
     assert removed == 1  # the old image; all else is also used by the recent job
     assert await store.result(old) is None
     forgotten = await store.get(old)
@@ -468,14 +468,29 @@ async def test_a_picture_whose_row_is_about_to_be_written_is_not_swept(
 ) -> None:
     """Fresh files are left alone, and writing the same bytes again makes an old file fresh."""
     name = await asyncio.to_thread(store._blobs.write, b"photo")
-    assert await store.sweep(keep_s=0) == 0
+    assert await store.sweep(inputs_s=0, results_s=0) == 0
     age_files(tmp_path)
     await asyncio.to_thread(store._blobs.write, b"photo")
-    assert await store.sweep(keep_s=0) == 0
+    assert await store.sweep(inputs_s=0, results_s=0) == 0
     age_files(tmp_path)
-    assert await store.sweep(keep_s=0) == 1
+    assert await store.sweep(inputs_s=0, results_s=0) == 1
     with pytest.raises(BlobGone):
         await store.read_blob(name)
+
+
+async def test_a_file_of_the_first_version(open_store: Open, tmp_path: Path, order: Order) -> None:
+    """Its jobs are there after the migrations, and nothing that was not known then is claimed of them."""
+    job = dataclasses.replace(schema.new_record("0job", order(), ("content", "style"), 7.0), content_blob="")
+    job = dataclasses.replace(job, style_blobs=())
+    row = schema.row_of(job)
+    with closing(sqlite3.connect(tmp_path / "gafuu.sqlite3")) as db, db:
+        db.executescript(schema.MIGRATIONS[0])
+        known = [name for _, name, *_ in db.execute("PRAGMA table_info(jobs)") if name in row]
+        marks = ", ".join(f":{name}" for name in known)
+        db.execute(f"INSERT INTO jobs ({', '.join(known)}) VALUES ({marks})", row)  # noqa: S608 - our own names
+        db.execute("PRAGMA user_version = 1")
+    assert len(known) < len(row)
+    assert await (await open_store(tmp_path)).get(job.id) == job
 
 
 async def test_leftovers_of_an_interrupted_write_are_removed(open_store: Open, tmp_path: Path) -> None:

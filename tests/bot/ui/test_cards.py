@@ -224,7 +224,7 @@ async def test_result_has_its_buttons(words: Words) -> None:
     """Under every result, the light one included, in rows of at most five."""
     for light in (False, True):
         post = cards.result(PAINTED, words, pastiche_only=light)
-        actions = ("again", "stronger", "gentler", "other", "swap", "larger", "details", "delete")
+        actions = ("again", "stronger", "gentler", "other", "swap", "larger", "details", "star", "delete")
         assert button_ids(post) == [f"gafuu:{action}:01job" for action in actions]
         assert all(len(part["components"]) <= 5 for part in parts(post) if part["type"] == 1)
 

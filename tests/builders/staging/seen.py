@@ -86,6 +86,16 @@ async def pictures_of(message: discord.Message) -> dict[str, Image.Image]:
     return {name: Image.open(io.BytesIO(each)) for name, each in data.items()}
 
 
+async def told(reply: InteractionResult) -> ResponseMessage:
+    """Return the private answer to an interaction, waiting for it; nothing else of the answer may stay."""
+
+    def answers() -> list[ResponseMessage]:
+        return [message for message in (reply.response, *reply.followups) if message is not None]
+
+    await until(lambda: [message.ephemeral for message in answers()] == [True] and text(answers()[0]))
+    return answers()[0]
+
+
 async def shows(reply: InteractionResult, words: str, *, within_s: float = 60) -> None:
     """Wait until the answer to a command says something."""
     await until(lambda: words in text(reply.response), within_s=within_s)

@@ -74,6 +74,10 @@ class Stage:
         channel = self.guild.create_text_channel(f"art-{number}", overwrites=overwrites)
         return channel, self.person(f"alice-{number}")
 
+    def elsewhere(self) -> Stage:
+        """Return another server of the same bot, where nothing has been chosen yet."""
+        return Stage(self.env, self.env.create_guild())
+
     def person(self, name: str, **permissions: bool) -> MemberActor:
         """Return another member of the server, with a role if there are permissions."""
         role = self.guild.create_role(name, permissions=discord.Permissions(**permissions))
@@ -83,6 +87,10 @@ class Stage:
         """Return what the bot has sent with one method, to paths that match a pattern."""
         requests = self.env.http_requests
         return [each.json for each in requests if each.method == method and re.fullmatch(path, each.path)]
+
+    def pinged(self, message: discord.Message) -> set[int]:
+        """Return the people whose Discord rang because of a message."""
+        return set(self.env.backend.messages[message.channel.id][message.id].ping_user_ids)
 
     @contextlib.contextmanager
     def refusing(self, method: str, path: str, **error: int) -> Iterator[None]:

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from nst_core import presets
+from nst_core.color import match_color
 from nst_core.features import FeatureExtractor, load_extractor
 from nst_core.images import load_image
 from nst_core.losses import gram_matrix
+from nst_core.magenta import load_magenta
 from nst_core.transfer import Step, StyleParams, stylize
+from nst_core.transfer.walk import at_scale
 
 LAYERS = ("relu2_1", "relu3_1")
 
@@ -79,9 +82,24 @@ def test_shares_decide_between_styles(photo: Tensor) -> None:
     assert mixed(70, 30)[0] < mixed(30, 70)[0]
 
 
-@pytest.mark.parametrize("choice", [{"brush": 25}, {"brush": 400}, {"seed": 7}])
+@pytest.mark.parametrize("choice", [{"brush": 50}, {"brush": 400}, {"seed": 7}])
 def test_brush_and_seed_show(photo: Tensor, choice: dict[str, int]) -> None:
     """Another picture, and the same one again for the same choice."""
-    usual, other = drafted(photo).pastiche, drafted(photo, **choice).pastiche
+    usual, other, again = (drafted(photo, long_side_px=256, **each).pastiche for each in ({}, choice, choice))
     assert (usual - other).abs().mean() > 0.01
-    torch.testing.assert_close(drafted(photo, **choice).pastiche, other, rtol=0, atol=0)
+    torch.testing.assert_close(again, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("size_px", "brush"), [(1024, 100), (512, 200)])
+def test_strokes_grow_with_the_picture_and_the_brush(size_px: int, brush: int) -> None:
+    """More than fine grain is painted: seen small, the picture has left the photo further.
+
+    That is, further than after one pass of the network.
+    """
+    content = load_image(presets.FOLDER / "summertime.jpg", long_side_px=size_px)
+    network, style = load_magenta(), load_image(presets.FOLDER / "great_wave.jpg", long_side_px=256)
+    colored = match_color(content, style)
+    one_pass = network.paint(colored, network.code(style))
+    large = drafted(content, (style, 1.0), long_side_px=size_px, brush=brush).pastiche
+    away = [(at_scale(each, 128) - at_scale(colored, 128)).abs().mean() for each in (large, one_pass)]
+    assert away[0] > 1.05 * away[1]

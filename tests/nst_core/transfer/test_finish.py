@@ -50,7 +50,7 @@ def test_kept_colors_are_the_photos(mode: str, photo: Tensor) -> None:
         assert hue_error.abs().max() < 2e-3
         chroma, chroma_wanted = (lab[:, 1:].square().sum(dim=1).sqrt() for lab in (found, wanted))
         assert (chroma - chroma_wanted).max() < 5e-3
-        assert ((chroma - chroma_wanted).abs() < 5e-3).float().mean() > 0.8
+        assert ((chroma - chroma_wanted).abs() < 5e-3).float().mean() > 0.5
     assert (to_oklab(pictures[-1])[:, 0] - wanted[:, 0]).abs().mean() > 0.01
 
 
