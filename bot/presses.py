@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -85,14 +86,22 @@ async def _tell_details(interaction: Interaction, job_id: str) -> None:
     parent = await service.get(job.parent_id) if job.parent_id else None
     known = interaction.client.own_presets.known
     own = [known(job.guild_id, preset) for preset in job.presets if preset and preset.startswith(OWN_PRESET)]
+    pastiche = await _pastiche(service, job_id)
     text = details(
         job,
-        await _pastiche(service, job_id),
+        pastiche,
         parent,
         private_words(interaction),
         own_presets=[each for each in own if each is not None],
     )
-    await answer_privately(interaction, text)
+    await answer_privately(interaction, text, files=_timelapse(job, pastiche))
+
+
+def _timelapse(job: JobRecord, pastiche: Pastiche | None) -> list[discord.File]:
+    """Return how the picture came to be, if that is still kept."""
+    if pastiche is None or pastiche.timelapse is None:
+        return []
+    return [discord.File(io.BytesIO(pastiche.timelapse), "timelapse.webp", spoiler=job.spoiler)]
 
 
 async def _pastiche(service: JobService, job_id: str) -> Pastiche | None:

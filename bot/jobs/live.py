@@ -70,6 +70,7 @@ async def request_for(record: JobRecord, store: JobStore) -> StyleRequest:
         params=retry.params_for(record),
         max_bytes=record.max_bytes,
         language=record.locale if record.private else record.public_locale,
+        timelapse=record.params.mode != "draft",
     )
 
 

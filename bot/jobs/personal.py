@@ -31,7 +31,8 @@ _ERASE: Final = (
         SELECT id FROM jobs WHERE owner_id = ?1
         UNION SELECT jobs.id FROM jobs JOIN made ON jobs.parent_id = made.id
     )
-    DELETE FROM job_blobs WHERE role IN ('content', 'style', 'content_view', 'style_view') AND job_id IN
+    DELETE FROM job_blobs
+    WHERE role IN ('content', 'style', 'content_view', 'style_view', 'timelapse') AND job_id IN
         (SELECT jobs.id FROM jobs JOIN made USING (id) WHERE state IN ('done', 'failed', 'cancelled'))
     """,
     "DELETE FROM stars WHERE person_id = ?1",

@@ -144,11 +144,12 @@ SELECT_JOBS: Final = """
 
 FORGET_INPUTS: Final = (
     """
-    DELETE FROM job_blobs WHERE role IN ('content', 'style', 'content_view', 'style_view') AND job_id IN
+    DELETE FROM job_blobs
+    WHERE role IN ('content', 'style', 'content_view', 'style_view', 'timelapse') AND job_id IN
         (SELECT id FROM jobs WHERE state IN ('done', 'failed', 'cancelled') AND finished_at < ?)
     """,
 )
-"""What takes away the pictures that people sent for jobs that ended before a time."""
+"""What takes away the pictures that people sent, and timelapses, which begin with one."""
 FORGET_RESULTS: Final = (
     """
     DELETE FROM job_blobs WHERE role IN ('image', 'curve') AND job_id IN

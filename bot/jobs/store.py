@@ -41,7 +41,7 @@ NEXT_STATES: Final[dict[JobState, frozenset[JobState]]] = {
 }
 UNREFERENCED_GRACE_S: Final = 3600.0
 """A picture without a row is left alone this long: its row may be about to be written."""
-Role = Literal["content", "style", "image", "curve", "content_view", "style_view"]
+Role = Literal["content", "style", "image", "curve", "timelapse", "content_view", "style_view"]
 
 
 class WrongState(Exception):
@@ -154,8 +154,9 @@ class JobStore:
             "curve": () if pastiche.curve is None else (pastiche.curve,),
             "content_view": (facts.pop("content_view"),),
             "style_view": facts.pop("style_views"),
+            "timelapse": () if pastiche.timelapse is None else (pastiche.timelapse,),
         }
-        del facts["curve"]
+        del facts["curve"], facts["timelapse"]
         names = await asyncio.to_thread(
             lambda: {role: tuple(map(self._blobs.write, parts)) for role, parts in pictures.items()}
         )
@@ -184,11 +185,11 @@ class JobStore:
             return tuple(self._blobs.read(name) for kind, name in names if kind == role)
 
         def build() -> Pastiche:
-            curve = read("curve")
             return Pastiche(
                 **json.loads(rows[0]["result"]),
                 image=read("image")[0],
-                curve=curve[0] if curve else None,
+                curve=next(iter(read("curve")), None),
+                timelapse=next(iter(read("timelapse")), None),
                 content_view=next(iter(read("content_view")), b""),
                 style_views=read("style_view"),
             )

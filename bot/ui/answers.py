@@ -14,6 +14,8 @@ from bot.i18n import language_of, words_in
 from nst_core.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.i18n import Words
 
 log: Final = logging.getLogger(__name__)
@@ -47,16 +49,23 @@ async def answer_failure(interaction: discord.Interaction[Any], error: BaseExcep
         log.exception("answer_not_sent interaction=%s", interaction.id)
 
 
-async def answer_privately(interaction: discord.Interaction[Any], text: str) -> None:
+async def answer_privately(
+    interaction: discord.Interaction[Any], text: str, *, files: Sequence[discord.File] = ()
+) -> None:
     """Say something that only this person sees, and take back what they were answered publicly.
+
+    Args:
+        interaction: what is answered.
+        text: in the person's language.
+        files: shown below the text.
 
     Raises:
         discord.HTTPException: Discord did not take it.
     """
     if not interaction.response.is_done():
-        await interaction.response.send_message(text, ephemeral=True)
+        await interaction.response.send_message(text, files=files, ephemeral=True)
         return
-    await interaction.followup.send(text, ephemeral=True)
+    await interaction.followup.send(text, files=files, ephemeral=True)
     # Of a press that was only acknowledged, it would be the message under which the button stands.
     if interaction.response.type is discord.InteractionResponseType.channel_message:
         with contextlib.suppress(discord.NotFound):

@@ -70,6 +70,7 @@ def _painted(job: JobRecord, pastiche: Pastiche | None, words: Words) -> list[st
             seconds=seconds_text(pastiche.seconds),
             steps=pastiche.steps,
         ),
+        *([words.say("details.timelapse")] if pastiche.timelapse else []),
     ]
 
 

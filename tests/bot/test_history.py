@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from staging.seen import buttons, gallery, pieces, refusal, result_in, shows, text, told
+from staging.seen import buttons, gallery, offers, pieces, refusal, result_in, shows, text, told
 from staging.stage import speaking
 
 from bot.i18n import words_in
@@ -41,6 +41,7 @@ async def test_own_pictures_with_links(stage: Stage, photo: Upload, language: st
     await shows(await alice.slash(channel, "stylize", content=photo, preset="scream"), "See the picture")
     result = channel.history()[-1]
     cancelled = await alice.slash(channel, "stylize", content=photo, preset="great_wave", size=128)
+    await offers(cancelled, "Cancel")
     await alice.click(cancelled.response, label="Cancel")
     await shows(cancelled, "cancelled")
     waiting = await alice.slash(channel, "stylize", content=photo, preset="scream", size=128)
@@ -54,6 +55,7 @@ async def test_own_pictures_with_links(stage: Stage, photo: Upload, language: st
     assert words.say("history.link", link=result.jump_url) in third
     assert words.say("history.title", page=1, pages=1) in text(page)
     assert buttons(page) == {}
+    await offers(waiting, "Cancel")
     await alice.click(waiting.response, label="Cancel")
     await shows(waiting, "cancelled")
 

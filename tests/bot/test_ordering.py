@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from staging.seen import gallery, job_of, refusal, result_in, results, runs, says, shows, text
+from staging.seen import gallery, job_of, offers, refusal, result_in, results, runs, says, shows, text
 from staging.stage import speaking
 
 from bot.i18n import words_in
@@ -96,6 +96,7 @@ async def test_share_is_limited(stage: Stage, photo: Upload) -> None:
     assert says(await refusal(fourth), SENTENCES["share_used"])
     await runs(replies[0])
     for reply in replies:
+        await offers(reply, "Cancel")
         await alice.click(reply.response, label="Cancel")
         await shows(reply, "cancelled")
     assert len(channel.history()) == 3

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 from staging.seen import buttons, refusal, result_in, shows, text
 from staging.stage import speaking
 
@@ -55,6 +57,19 @@ async def test_details_for_anybody(stage: Stage, photo: Upload, language: str) -
     assert words.say("details.strength", strength=50) in told
     assert words.name("mode_name", "best") in told
     assert len(channel.history()) == 2
+
+
+@on_stage
+async def test_details_show_how_the_picture_came_to_be(stage: Stage, photo: Upload) -> None:
+    """An animation goes with them, for whoever asked alone."""
+    channel, alice = stage.room()
+    result = await painted(channel, alice, photo)
+    press = await alice.click(result, label="Details")
+    assert EN.say("details.timelapse") in await refusal(press)
+    (animation,) = next(each.attachments for each in (press.response, *press.followups) if each)
+    assert animation.filename == "timelapse.webp"
+    with Image.open(io.BytesIO(await animation.read())) as opened:
+        assert opened.n_frames == 2
 
 
 @on_stage

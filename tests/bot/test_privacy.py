@@ -87,7 +87,7 @@ async def test_export(stage: Stage, photo: Upload) -> None:
     names = {name.rpartition("/")[2] for name in archive.namelist() if "/" in name}
     assert names == {
         *("content-1.png", "style-1.jpeg", "image-1.png"),
-        *("curve-1.png", "content_view-1.jpeg", "style_view-1.jpeg"),
+        *("curve-1.png", "content_view-1.jpeg", "style_view-1.jpeg", "timelapse-1.webp"),
     }
     assert archive.read(f"{job['id']}/content-1.png") == photo[1]
     assert archive.read(f"{job['id']}/image-1.png") == await result.attachments[2].read()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from staging.seen import buttons, job_of, pieces, refusal, runs, shows, text, told
+from staging.seen import buttons, job_of, offers, pieces, refusal, runs, shows, text, told
 from staging.stage import speaking
 
 from bot.i18n import words_in
@@ -30,6 +30,7 @@ async def ordered(who: MemberActor, channel: ChannelHandle, photo: Upload) -> In
 async def cancelled(who: MemberActor, *replies: InteractionResult) -> None:
     """Cancel jobs on their cards."""
     for reply in replies:
+        await offers(reply, "Cancel")
         await who.click(reply.response, label="Cancel")
         await shows(reply, "cancelled")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import discord
 import pytest
-from staging.seen import buttons, job_of, pieces, refusal, result_in, runs, shows, text, told
+from staging.seen import buttons, job_of, offers, pieces, refusal, result_in, runs, shows, text, told
 from staging.stage import new_bot, opened, speaking
 
 from bot.i18n import words_in
@@ -84,7 +84,9 @@ async def test_defaults_of_a_server(stage: Stage, photo: Upload) -> None:
     panel = await opened_panel(channel, boss)
     for key, value in {"mode": "classic", "size_px": "256", "strength": "80"}.items():
         await boss.select(panel, [value], custom_id=f"gafuu-set:{key}")
-    job_id = job_of(reply := await alice.slash(channel, "stylize", content=photo, preset="scream"))
+    reply = await alice.slash(channel, "stylize", content=photo, preset="scream")
+    await offers(reply, "Cancel")
+    job_id = job_of(reply)
     await alice.click(reply.response, label="Cancel")
     job = await stage.bot.service.get(job_id)
     assert job is not None

@@ -64,6 +64,11 @@ def buttons(message: Message | None) -> dict[str, str]:
     return {piece["label"]: piece["custom_id"] for piece in pieces(message) if piece["type"] == BUTTON}
 
 
+async def offers(reply: InteractionResult, label: str) -> None:
+    """Wait until a command's card has a button; at first it is only fetching pictures."""
+    await until(lambda: label in buttons(reply.response), within_s=90)
+
+
 def job_of(reply: InteractionResult) -> str:
     """Return the id of the job whose card answers a command."""
     return next(iter(buttons(reply.response).values())).rpartition(":")[2]

@@ -65,6 +65,7 @@ def paint(request: StyleRequest, *, wish: Callable[[], bool | None]) -> Iterator
         steps=step,
         stopped_early=step < steps,
         seconds=time.monotonic() - began,
+        timelapse=_timelapse(content, canvas) if request.timelapse else None,
     )
 
 
@@ -77,6 +78,12 @@ def _opened(data: bytes, long_side_px: int) -> Image.Image:
 def _saved(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def _timelapse(first: Image.Image, last: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    first.save(buffer, "WEBP", save_all=True, append_images=[last.resize(first.size)], duration=300)
     return buffer.getvalue()
 
 
