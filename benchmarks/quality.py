@@ -22,7 +22,7 @@ from judging.networks import Layout, Texture
 from judging.painters import PAINTERS, PAINTING, PEER, PHOTO, Pair, Studio, Task, opened
 from judging.report import Judged, by_painting, frontier, style_at, table, wins
 
-from nst_core.features import load_extractor
+from nst_core.features import load_extractor, pick_device
 from nst_core.images import to_tensor
 from nst_core.protocol import AVAILABLE_MODES
 
@@ -53,7 +53,7 @@ def main() -> int:
     if arguments.reveal:
         return _reveal(*arguments.reveal)
     pairs = _pairs(arguments)
-    studio = Studio(arguments.out, load_extractor(device=arguments.device))
+    studio = Studio(arguments.out, load_extractor(device=pick_device(arguments.device)))
     judged = list(_judged(_tasks(pairs, arguments), studio, Layout(), Texture(arguments.alexnet)))
     _print(judged, arguments)
     if arguments.json:
@@ -165,7 +165,8 @@ def _print(judged: Sequence[Judged], arguments: argparse.Namespace) -> None:
         "- by painting: "
         + ", ".join(f"{k} {v:.3f}" for k, v in by_painting(judged, "best", strength).items())
     )
-    _print_frontiers(judged, [painter for painter in arguments.painters if painter in AVAILABLE_MODES])
+    if len(arguments.strengths) > 1:
+        _print_frontiers(judged, [painter for painter in arguments.painters if painter in AVAILABLE_MODES])
 
 
 def _print_frontiers(judged: Sequence[Judged], modes: Sequence[str]) -> None:
