@@ -557,6 +557,6 @@ def interrupted(argv: list[str]) -> tuple[int, str, str]:
         if b"] 3/" in screen and not pressed:
             nst.send_signal(signal.SIGINT)
             pressed = True
-    stdout, _ = nst.communicate(timeout=30)
+    stdout, _ = nst.communicate(timeout=60)
     os.close(terminal)
     return nst.returncode, screen.decode(), io.TextIOWrapper(io.BytesIO(stdout), encoding="utf-8").read()
