@@ -10,7 +10,7 @@ from discord import ui
 from bot.gallery import check_gallery
 from bot.houserules import server_here, settings_here
 from bot.i18n import LANGUAGES
-from bot.ui.answers import answer_failure, private_words
+from bot.ui.answers import answering, private_words
 from bot.ui.cards import layout
 from bot.ui.panels import PanelButton
 from nst_core.errors import Unavailable
@@ -72,10 +72,7 @@ class SettingSelect(ui.DynamicItem[ui.Item[Any]], template=r"gafuu-set:(?P<key>[
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Keep the choice and show the panel as it is now, or say why not."""
         data: Any = interaction.data
-        try:
-            await choose(interaction, self.key, data["values"])
-        except Exception as error:  # noqa: BLE001 - discord.py would only log it, and leave the person without an answer
-            await answer_failure(interaction, error)
+        await answering(interaction, choose(interaction, self.key, data["values"]))
 
 
 async def show_settings(interaction: Interaction, page: int = 0) -> None:

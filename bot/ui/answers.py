@@ -14,7 +14,7 @@ from bot.i18n import language_of, words_in
 from nst_core.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from bot.i18n import Words
 
@@ -70,6 +70,17 @@ async def answer_privately(
     if interaction.response.type is discord.InteractionResponseType.channel_message:
         with contextlib.suppress(discord.NotFound):
             await interaction.delete_original_response()
+
+
+async def answering(interaction: discord.Interaction[Any], work: Awaitable[None]) -> None:
+    """Do what a press asks for, or say why not.
+
+    Left alone, discord.py would only log what goes wrong, and leave the person without an answer.
+    """
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits
+        await answer_failure(interaction, error)
 
 
 def _explain(cause: BaseException, words: Words) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord import ui
 
-from bot.ui.answers import answer_failure
+from bot.ui.answers import answering
 
 if TYPE_CHECKING:
     import re
@@ -50,10 +50,7 @@ class JobButton(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do it, or say why not."""
-        try:
-            await interaction.client.press(interaction, self.action, self.job_id)
-        except Exception as error:  # noqa: BLE001 - discord.py would only log it, and leave the person without an answer
-            await answer_failure(interaction, error)
+        await answering(interaction, interaction.client.press(interaction, self.action, self.job_id))
 
 
 class MenuButton(
@@ -88,7 +85,4 @@ class MenuButton(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do it, or say why not."""
-        try:
-            await interaction.client.use_menu(interaction, self.action, self.value)
-        except Exception as error:  # noqa: BLE001 - as above
-            await answer_failure(interaction, error)
+        await answering(interaction, interaction.client.use_menu(interaction, self.action, self.value))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import ui
 
-from bot.ui.answers import answer_failure
+from bot.ui.answers import answering
 
 if TYPE_CHECKING:
     import re
@@ -47,10 +47,7 @@ class PanelButton(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do it, or say why not."""
-        try:
-            await interaction.client.turn(interaction, self.action, self.number)
-        except Exception as error:  # noqa: BLE001 - discord.py would only log it, and leave the person without an answer
-            await answer_failure(interaction, error)
+        await answering(interaction, interaction.client.turn(interaction, self.action, self.number))
 
 
 def page_row(kind: str, page: int, pages: int, words: Words) -> ui.ActionRow[Any]:
