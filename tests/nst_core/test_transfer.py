@@ -9,8 +9,9 @@ from torch import Tensor
 
 from nst_core.errors import BadParameter
 from nst_core.features import FeatureExtractor, load_extractor
-from nst_core.losses import gram_matrix, total_variation
+from nst_core.losses import gram_matrix, self_similarity, total_variation
 from nst_core.transfer import Step, StyleParams, stylize
+from nst_core.transfer.best import BestRecipe, paint_best
 from nst_core.transfer.classic import ClassicRecipe, paint_classic
 from nst_core.transfer.optimise import Average, optimise
 from nst_core.transfer.scales import plan_scales
@@ -256,6 +257,22 @@ def test_best_still_shows_the_photo(best_steps: list[Step], photo: Tensor) -> No
     picture = best_steps[-1].pastiche
     inside, outside = picture[mask.expand_as(picture)], picture[~mask.expand_as(picture)]
     assert abs(inside.mean() - outside.mean()) > 0.05
+
+
+def test_best_keeps_the_layout_by_its_structure_term(
+    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """Which places look alike follows the photo more closely with the term than without it."""
+
+    def kept(weight: float) -> float:
+        recipe = BestRecipe(structure_weight=weight, steps_at_coarsest=30)
+        styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+        *_, (_, picture, _) = paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1]
+        pair = [extractor(each, ["relu3_1"])["relu3_1"] for each in (picture, resized(photo, (48, 64)))]
+        ours, theirs = (self_similarity(maps, grid=16) for maps in pair)
+        return (ours @ theirs).item()
+
+    assert kept(1.0) > kept(0.0) + 0.02
 
 
 def test_best_at_strength_nothing_is_the_photo(photo: Tensor, painting: Tensor) -> None:
