@@ -144,7 +144,9 @@ class Lives:
         return status
 
     async def abandon(self) -> None:
-        """Leave nothing behind, whatever has happened."""
+        """Leave nothing behind, whatever has happened; show the log if it is an error."""
+        if sys.exc_info()[0] is not None:
+            sys.stderr.write(self.log.read_text(encoding="utf-8", errors="replace"))
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             await self._ended()

@@ -41,8 +41,6 @@ class WireGateway:
         self.address = ""
         self._counts = counts
         self._session: Session | None = None
-        self._invalid: set[str] = set()
-        self._waiting: list[tuple[str, dict[str, Any]]] = []
 
     @property
     def connected(self) -> bool:
@@ -61,10 +59,9 @@ class WireGateway:
         return socket
 
     async def tell(self, event: str, data: dict[str, Any]) -> None:
-        """Dispatch an event; while nobody is connected it waits in the session."""
+        """Dispatch an event; while nobody is connected it waits in the session, without one it is lost."""
         session = self._session
         if session is None:
-            self._waiting.append((event, data))
             return
         session.seq += 1
         frame = {"op": DISPATCH, "t": event, "s": session.seq, "d": data}
@@ -86,7 +83,7 @@ class WireGateway:
         elif how == "gateway_reconnect":
             await _send(socket, _frame(RECONNECT, None))
         else:
-            self._invalid.add(session.id)
+            self._session = None
             await _send(socket, _frame(INVALID_SESSION, False))  # noqa: FBT003 - Discord's frame
         return True
 
@@ -111,13 +108,10 @@ class WireGateway:
         }
         await self.tell("READY", ready)
         await self.tell("GUILD_CREATE", guild())
-        waiting, self._waiting = self._waiting, []
-        for event, data in waiting:
-            await self.tell(event, data)
 
     async def _resume(self, socket: web.WebSocketResponse, said: dict[str, Any]) -> None:
         session = self._session
-        if session is None or session.id != said["session_id"] or session.id in self._invalid:
+        if session is None or session.id != said["session_id"]:
             await _send(socket, _frame(INVALID_SESSION, False))  # noqa: FBT003
             return
         self._counts["resumed"] += 1
