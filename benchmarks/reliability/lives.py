@@ -151,6 +151,11 @@ class Lives:
             self._process.kill()
             await self._ended()
 
+    def is_painting(self) -> bool:
+        """Tell whether a worker has a job in hand."""
+        notes = (self.folder / "ledger").iterdir()
+        return any(note.stat().st_size and birth_of(int(note.name)) for note in notes)
+
     def hit_a_worker(self, rng: random.Random) -> str | None:
         """Kill a worker at random, but no job twice: that is refused as dangerous, which is another promise.
 

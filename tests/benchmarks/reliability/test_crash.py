@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
 async def test_kill_9_of_bot_and_workers(tmp_path: Path) -> None:
-    """The bot dies when Discord has just taken a result, two workers die too: 6 jobs, 6 results, once each."""
+    """The bot dies when Discord has just taken a result, and two workers die: 6 results, once each."""
     plan = crash.Plan(jobs=6, bot_kills=1, worker_kills=2, seed=1)
     outcome = await crash.prove(plan, tmp_path)
     assert crash.kept(plan, outcome), crash.report(plan, outcome) + (tmp_path / "log").read_text()
