@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo cluster-demo test lint run bench bench-scale prove-crash prove-discord soak clean
+.PHONY: help install demo cluster-demo test lint run bench bench-scale prove-crash prove-fair prove-discord soak clean
 
 help:  ## Show what there is to make.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,6 +42,9 @@ bench-scale: $(STAMP)  ## Measure how far one bot reaches, with nodes that only 
 
 prove-crash: $(STAMP)  ## Kill the bot and its workers: every result is posted once (a minute).
 	$(BIN)/python benchmarks/reliability/crash.py $(ARGS)
+
+prove-fair: $(STAMP)  ## One person queues 50, five others one each: how long each of the five waits (half a minute).
+	$(BIN)/python benchmarks/reliability/fair.py $(ARGS)
 
 prove-discord: $(STAMP)  ## Storms at Discord's door: every result arrives late, and once (a minute).
 	$(BIN)/python benchmarks/reliability/discord_faults.py $(ARGS)

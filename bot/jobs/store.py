@@ -40,8 +40,9 @@ NEXT_STATES: Final[dict[JobState, frozenset[JobState]]] = {
     "cancelled": frozenset(),
 }
 UNREFERENCED_GRACE_S: Final = 3600.0
-LEAST_GRACE_S: Final = 60.0
 """A picture without a row is left alone this long: its row may be about to be written."""
+LEAST_GRACE_S: Final = 60.0
+"""The same where pictures are kept for less than that."""
 Role = Literal["content", "style", "image", "curve", "timelapse", "content_view", "style_view"]
 
 

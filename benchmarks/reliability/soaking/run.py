@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from lives import Lives
-from soaking.samples import Sample, take
+from lives import ONLINE_WITHIN_S, Lives
 from verdict import Verdict, all_over, judge, until
 from wire import server
+
+from soaking.samples import Sample, take
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,14 +130,18 @@ class Soak:
 
     async def _order(self, person_id: int, channel_id: int) -> None:
         """Order until a card tells of a job."""
-        while True:
-            await until(lambda: self.discord.gateway.connected, within_s=60)
-            asked = await self.discord.order(person_id, channel_id, preset="scream")
-            if await until(lambda: self.discord.job_of(asked) is not None, within_s=TAKEN_WITHIN_S):
-                break
+        while not await self._is_taken(person_id, channel_id):
             self.counts["ordered again"] += 1
+
+    async def _is_taken(self, person_id: int, channel_id: int) -> bool:
+        """Order once; tell whether the card tells of a job in time, and sometimes delete it then."""
+        await until(lambda: self.discord.gateway.connected, within_s=ONLINE_WITHIN_S)
+        asked = await self.discord.order(person_id, channel_id, preset="scream")
+        if not await until(lambda: self.discord.job_of(asked) is not None, within_s=TAKEN_WITHIN_S):
+            return False
         if self.rng.random() < DELETED_CARDS:
             await self.discord.delete_card(asked)
+        return True
 
     async def _supervise(self) -> None:
         while True:

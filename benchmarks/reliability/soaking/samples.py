@@ -74,8 +74,8 @@ def thirds(samples: list[Sample]) -> dict[str, tuple[float, float]]:
     """Return the means of the second and of the last third, as far as one and the same life lasted."""
     lives = [sample.pid for sample in samples]
     longest = max(set(lives), key=lives.count)
-    second = [each for each in samples if each.pid == longest and 1 / 3 <= each.at < 2 / 3]  # noqa: PLR2004
-    last = [each for each in samples if each.pid == longest and each.at >= 2 / 3]  # noqa: PLR2004
+    second = [each for each in samples if each.pid == longest and 1 / 3 <= each.at < 2 / 3]
+    last = [each for each in samples if each.pid == longest and each.at >= 2 / 3]
     if not second or not last:
         return {}
     return {name: (_mean(second, name), _mean(last, name)) for name in MEASURES}
