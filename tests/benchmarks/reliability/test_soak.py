@@ -27,7 +27,7 @@ def test_what_grows_is_named(name: str) -> None:
     flat = [samples.Sample(at=at / 30, pid=1, jobs=at, **usual) for at in range(30)]  # type: ignore[arg-type]
     assert samples.grown(flat) == []
     leaking = [
-        samples.Sample(at=at / 30, pid=1, jobs=at, **(usual | {name: 100 + 2 * at}))  # type: ignore[arg-type]
+        samples.Sample(at=at / 30, pid=1, jobs=at, **(usual | {name: 100 + 10 * at}))  # type: ignore[arg-type]
         for at in range(30)
     ]
     assert samples.grown(leaking) == [name]
