@@ -1,9 +1,10 @@
 """Somebody queues 50 pictures, five others one each: how many starts each of the five waits.
 
-The real service, store, pool and worker processes (`null_worker.py`), with room for 50. While the 50 are being
-painted, the five come at random moments, each once the one before has started; each has to be among the next
-2 × slots starts. Then five more come all at once, and at most two of the greedy one's pictures may begin before the
-last of theirs: one that was being begun just then, and one turn among equals. Both on the greedy one's own server and on servers of their own.
+The real service, store, pool and worker processes (`null_worker.py`), with room for 50. While the 50 are
+being painted, the five come at random moments, each once the one before has started; each has to be among
+the next 2 × slots starts. Then five more come all at once, and at most two of the greedy one's pictures may
+begin before the last of theirs: one that was being begun just then, and one turn among equals. Both on the
+greedy one's own server and on servers of their own.
 
     python benchmarks/reliability/fair.py [--greedy 50] [--slots 1 2 4] [--seed 6]
 
@@ -55,7 +56,7 @@ class Lap:
         apart: whether the others came from servers of their own.
         one_by_one: the number of the start that was theirs, counted from their coming; 1 is the next.
         at_once: the same for those who came together.
-        greedy_before: how many of the greedy one's pictures began between their coming and the last of theirs.
+        greedy_before: how many of the greedy one's began between their coming and the last of theirs.
     """
 
     slots: int
@@ -68,11 +69,8 @@ class Lap:
     def is_fair(self) -> bool:
         """Whether nobody waited for longer than promised."""
         alone = all(place <= 2 * self.slots for place in self.one_by_one)
-        return (
-            alone
-            and len(self.one_by_one) == len(self.at_once) == OTHERS
-            and self.greedy_before <= AT_MOST_BEFORE
-        )
+        everybody = len(self.one_by_one) == len(self.at_once) == OTHERS
+        return everybody and alone and self.greedy_before <= AT_MOST_BEFORE
 
 
 @dataclass(slots=True)
@@ -165,9 +163,8 @@ def _order(person: int, server: int) -> JobOrder:
 
 def report(laps: list[Lap]) -> str:
     """Return the counts for a reader."""
-    lines = [
-        f"{'slots':<7}{'the others are':<18}{'one by one':<18}{'allowed':<9}{'at once':<18}the greedy one's before"
-    ]
+    titles = f"{'slots':<7}{'the others are':<18}{'one by one':<18}{'allowed':<9}{'at once':<18}"
+    lines = [f"{titles}the greedy one's before"]
     for lap in laps:
         where = "on other servers" if lap.apart else "beside them"
         alone, together = (" ".join(map(str, places)) for places in (lap.one_by_one, lap.at_once))
