@@ -65,7 +65,7 @@ def set_up(level: str, *, secrets: Iterable[str] = (), stream: TextIO | None = N
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(LineFormatter(secrets))
-    handler.addFilter(lambda record: OF_NO_USE not in str(record.msg))
+    handler.addFilter(lambda record: OF_NO_USE not in record.getMessage())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
