@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -84,7 +86,13 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        raise ConfigError(f"web.port: {host}:{port} cannot be listened on ({error.strerror})") from None
+        # "No such host" has no address in it; every other message names host and port.
+        key, reason = (
+            ("web.host", error.strerror)
+            if isinstance(error, socket.gaierror)
+            else ("web.port", os.strerror(error.errno or 0))
+        )
+        raise ConfigError(f"{key}: this address cannot be listened on ({reason})") from None
 
 
 async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:

@@ -73,10 +73,10 @@ async def test_nothing_listens_afterwards() -> None:
 
 
 async def test_a_taken_port_is_a_configuration_error() -> None:
-    """The line names key and address."""
+    """The line names the key and what is wrong, and repeats no value."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"web\.port: 127\.0\.0\.1:{port}"):
+        with pytest.raises(ConfigError, match=r"^web\.port: .*Address already in use"):
             await web.serving({}, host="127.0.0.1", port=port).__aenter__()
