@@ -52,7 +52,7 @@ prove-config: $(STAMP)  ## Every key of config.toml wrong in turn: status 78, on
 audit: $(STAMP)  ## Ask the advisory database about every pinned package (needs the network).
 	test -x $(VENV)/audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip install --quiet 'pip-audit>=2.7'
-	$(VENV)/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean:  ## Remove what the other targets made here.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,6 @@ import contextlib
 import json
 import logging
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -93,9 +92,7 @@ async def run(options: argparse.Namespace) -> int:
     if settings.token is None:
         raise ConfigError("environment: DISCORD_TOKEN: not set; `python -m bot check` tells how to get one")
     bot = client.create_bot(settings)
-    serving = web.serving(
-        _readiness(bot), host=settings.web.host, port=settings.web.port, metrics=bot.metrics
-    )
+    serving = web.serving(readiness(bot), host=settings.web.host, port=settings.web.port, metrics=bot.metrics)
     try:
         with signals.stop_requested() as stop, _naming(path):
             async with serving:
@@ -152,7 +149,7 @@ async def _online(bot: GafuuBot, token: str, stop: asyncio.Event) -> None:
         await online
 
 
-def _readiness(bot: GafuuBot) -> web.Checks:
+def readiness(bot: GafuuBot) -> web.Checks:
     """Return what must be so before the bot can take a job."""
 
     async def gateway() -> bool:
@@ -164,7 +161,7 @@ def _readiness(bot: GafuuBot) -> web.Checks:
     async def store() -> bool:
         if not hasattr(bot, "store"):  # it opens while the bot starts
             return False
-        await bot.store.set_value("readiness", str(time.time()))
+        await bot.store.probe()
         return True
 
     return {"gateway": gateway, "worker": worker, "store": store}

@@ -232,6 +232,11 @@ class JobStore:
         async with self._transaction("keep a setting"):
             await self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
+    async def probe(self) -> None:
+        """Write a row and a file, to see that it can be done."""
+        await self.set_value("readiness", str(self._clock()))
+        await asyncio.to_thread(self._blobs.probe)
+
     async def sweep(self, *, inputs_s: float, results_s: float) -> int:
         """Remove what has been kept long enough, counted from the end of its job, and files of no use.
 

@@ -6,10 +6,10 @@ import dataclasses
 import tomllib
 from pathlib import Path
 
+import config
 import pytest
-from reliability import config
 
-EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 CASES = list(config.cases())
 
 
