@@ -101,12 +101,15 @@ class Quota:
         self._resource.setrlimit(self._resource.RLIMIT_FSIZE, self._before)
 
     def lock(self, folder: Path) -> None:
-        """Take the right to write from the folder and those in it."""
+        """Take the right to write from the folder and those in it; root, whom that does not stop, is limited."""
         for path in [*folder.rglob("*/"), folder]:
             path.chmod(0o555)
+        if os.geteuid() == 0:
+            self.fill()
 
     def unlock(self, folder: Path) -> None:
         """Give it back."""
+        self.free()
         for path in [folder, *folder.rglob("*/")]:
             path.chmod(0o755)
 
@@ -138,7 +141,11 @@ def small_disk() -> Iterator[SmallDisk]:
     """Yield the most real small disk that can be had here; call `move_inside` first."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         if not os.environ.get(INSIDE):
-            yield Quota(Path(name))
+            quota = Quota(Path(name))
+            try:
+                yield quota
+            finally:
+                quota.free()
             return
         disk = Tmpfs(Path(name))
         try:
