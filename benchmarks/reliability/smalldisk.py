@@ -101,7 +101,7 @@ class Quota:
         self._resource.setrlimit(self._resource.RLIMIT_FSIZE, self._before)
 
     def lock(self, folder: Path) -> None:
-        """Take the right to write from the folder and those in it; root, whom that does not stop, is limited."""
+        """Take the right to write from it and its folders; root, whom that does not stop, is limited."""
         for path in [*folder.rglob("*/"), folder]:
             path.chmod(0o555)
         if os.geteuid() == 0:
