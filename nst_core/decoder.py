@@ -47,6 +47,8 @@ DECODER_THREADS: Final = 2
 """Each thread of a decoder reserves address space; left alone AVIF starts one for every core there is."""
 STRIP_PX: Final = 256
 _BACKSTOP_S: Final = 5.0
+_BROKEN: Final = (OSError, EOFError, ValueError, LookupError, TypeError)
+"""What a process that ended, or says what no decoder would say, looks like from outside."""
 
 
 class Decoder:
@@ -96,11 +98,13 @@ class Decoder:
         timer.start()
         try:
             return _exchange(process, order, data)
-        except (OSError, EOFError):
+        except _BROKEN:
             self.close()
             raise self._refusal(process, data, role, late=late.is_set()) from None
         finally:
             timer.cancel()
+            if late.is_set():  # perhaps just after the answer: the next picture must not meet a dying process
+                self.close()
 
     def close(self) -> None:
         """End the process; the next picture starts another."""
@@ -188,6 +192,8 @@ def _exchange(process: subprocess.Popen[bytes], order: dict[str, Any], data: byt
     if "error" in said:
         raise USER_ERRORS[said["error"]](said["code"], **said["values"])
     width_px, height_px = said["size"]
+    if not 0 < width_px * height_px <= order["limits"]["max_megapixels"] * 10**6:
+        raise ValueError("a decoder that says more than it was allowed")
     return Image.frombytes("RGB", (width_px, height_px), _exactly(process.stdout, 3 * width_px * height_px))
 
 

@@ -107,8 +107,11 @@ def test_picture_that_takes_too_long_is_refused(opened: Callable[..., Decoder]) 
         "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
         "import sys; sys.exit(3)",
         "import sys; sys.stdin.buffer.readline(); print('{\"size\": [20, 20]}')",
+        "import sys; sys.stdin.buffer.readline(); print('{\"size\": [1000000, 1000000]}')",
+        'import sys; sys.stdin.buffer.readline(); print(\'{"error": "SystemExit"}\')',
+        "import sys; sys.stdin.buffer.readline(); print('nonsense')",
     ],
-    ids=["crashes", "exits", "breaks-off"],
+    ids=["crashes", "exits", "breaks-off", "boasts", "invents", "babbles"],
 )
 def test_picture_that_ends_the_decoder_is_refused(opened: Callable[..., Decoder], source: str) -> None:
     """A crash within a library is a damaged file, to whoever sent it."""
