@@ -42,6 +42,7 @@ class Delivery:
         edit_every_s: the least time between two edits of one card.
         patience_s: the pauses between attempts at sending a result.
         disk_pause_s: how long to wait before a store in trouble is asked again.
+        put_off_s: the pause after all of those, until everything is tried anew.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Delivery:
         edit_every_s: float,
         patience_s: tuple[float, ...] = PATIENCE_S,
         disk_pause_s: float = DISK_PAUSE_S,
+        put_off_s: float = 1800.0,
     ) -> None:
         self._client = client
+        self._put_off_s = put_off_s
         self._service = service
         self._edit_every_s = edit_every_s
         self._patience_s = patience_s
@@ -109,14 +112,22 @@ class Delivery:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _follow(self, job: JobRecord, card: Card) -> None:
+        while await self._is_put_off(job, card):  # noqa: ASYNC110 - nothing tells that Discord is back
+            await asyncio.sleep(self._put_off_s)
+
+    async def _is_put_off(self, job: JobRecord, card: Card) -> bool:
+        """See a job through; tell whether its result could not be posted for now."""
+        put_off = False
         try:
             await self._accompany(job, card)
         except* NotNow:
-            log.warning("result_waits job=%s", job.id)  # for the next start
+            log.warning("result_waits job=%s", job.id)
+            put_off = True
         except* Exception:
             log.exception("delivery_failed job=%s", job.id)
             text = words_in(job.public_locale).say("answer.fault", id=job.id)
             await card.show_surely(cards.note(text), patience_s=self._patience_s)
+        return put_off
 
     async def _accompany(self, job: JobRecord, card: Card) -> None:
         newest: Newest[JobView] = Newest()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from wire.gateway import Drop
-    from wire.state import Asked, Message
+    from wire.state import Asked
 
 PICTURE = "photo.png"
 
@@ -66,15 +66,6 @@ class WireDiscord:
     async def drop(self, how: Drop) -> bool:
         """End the gateway's connection."""
         return await self.gateway.drop(how)
-
-    def card(self, asked: Asked) -> Message | None:
-        """Return the answer to a command as it is now."""
-        return self.state.channels.get(asked.channel_id, {}).get(asked.card_id or 0)
-
-    def job_of(self, asked: Asked) -> str | None:
-        """Return the job whose card answers a command, once its card tells."""
-        card = self.card(asked)
-        return card.job_id if card else None
 
     def _interaction(self, asked: Asked, options: dict[str, object]) -> dict[str, Any]:
         upload_id, url = str(self.state.snowflake()), self.base.replace("/api/v10", f"/cdn/{PICTURE}")
