@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from nst_core.decoder import Decoder
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import Limits, encode
 from nst_core.painting import paint
@@ -46,7 +47,9 @@ def open_studio(
     if name == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // share))
     limits = Limits(max_bytes=int(upload_mib * 2**20), max_megapixels=max(1, int(megapixels)))
-    painter = functools.partial(paint, extractor=load_extractor(extractor, device=name), limits=limits)
+    painter = functools.partial(
+        paint, extractor=load_extractor(extractor, device=name), limits=limits, read=Decoder(limits)
+    )
     _warm_up(painter)
     ready = Ready(
         device=name, device_name=device_name(name), memory_bytes=memory_bytes(name), pid=os.getpid()

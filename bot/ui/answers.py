@@ -12,6 +12,7 @@ import discord
 from discord import app_commands
 
 from bot.i18n import language_of, words_in
+from bot.jobs.disk import DiskFault
 from nst_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -134,4 +135,6 @@ def _explain(cause: BaseException, words: Words) -> str:
         return words.say("answer.outdated")
     fault_id = secrets.token_hex(4)
     log.error("interaction_failed fault=%s", fault_id, exc_info=cause)
+    if isinstance(cause, DiskFault):
+        return words.say("answer.disk", id=fault_id)
     return words.say("answer.fault", id=fault_id)
