@@ -153,10 +153,17 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class _Convolution(nn.Conv2d):
+    """One that is about to be given its weights: drawing random ones took longer than reading the file."""
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is."""
+
+
 def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     out_channels, in_channels = weight.shape[:2]
     padding = 0 if in_channels == len(IMAGENET_MEAN) else 1
-    convolution = nn.Conv2d(in_channels, out_channels, 3, padding=padding)
+    convolution = _Convolution(in_channels, out_channels, 3, padding=padding)
     convolution.load_state_dict({"weight": weight.float(), "bias": bias.float()})
     return convolution
 
