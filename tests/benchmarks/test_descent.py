@@ -43,12 +43,12 @@ def test_a_descent_survives_json() -> None:
 def test_a_small_race_is_run_and_checked(tmp_path: Path, ratio: float, status: int) -> None:
     """Both sides paint for real; the check fails only where a ratio has become worse than the kept one."""
     before = tmp_path / "before.json"
-    before.write_text(json.dumps({"classic 48 px: to the reference's loss after 50": ratio}))
+    before.write_text(json.dumps({"classic 64 px: to the reference's loss after 50": ratio}))
     command = [
         sys.executable,
         str(PROGRAM),
         "--size",
-        "48",
+        "64",
         "--steps",
         "50",
         "--json",
