@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from measuring.descent import OBJECTIVES, Descent, Problem, Side, descend, milestones
+from measuring.race import OBJECTIVES, Descent, milestones
 
 from nst_core.bench.report import keep, worse
 
@@ -35,8 +35,7 @@ def main() -> int:
     """Measure, print, keep, compare; 1 where a ratio has become worse."""
     arguments = _arguments()
     if arguments.side:
-        print(json.dumps(descend(_problem(arguments), arguments.side, steps=arguments.steps).row()))
-        return 0
+        return _run_side(arguments)
     sides: dict[str, Descent] = {side: _in_own_process(side) for side in ("reference", "ours")}
     result = _result(arguments, sides)
     print(json.dumps(result) if arguments.json else _table(result))
@@ -52,17 +51,21 @@ def main() -> int:
     return 1 if complaints else 0
 
 
-def _problem(arguments: argparse.Namespace) -> Problem:
-    return Problem(
+def _run_side(arguments: argparse.Namespace) -> int:
+    from measuring.descent import Problem, descend  # noqa: PLC0415 - torch, which only the sides need
+
+    problem = Problem(
         photo=arguments.photo,
         painting=arguments.painting,
         size_px=arguments.size,
         device=arguments.device,
         objective=arguments.objective,
     )
+    print(json.dumps(descend(problem, arguments.side, steps=arguments.steps).row()))
+    return 0
 
 
-def _in_own_process(side: Side) -> Descent:
+def _in_own_process(side: str) -> Descent:
     """Run one side, so that its memory is its own."""
     command = [sys.executable, __file__, *sys.argv[1:], "--side", side]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)

@@ -16,6 +16,7 @@ import torch
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import Limits, encode
 from nst_core.painting import paint
+from nst_core.precision import feature_dtype
 from nst_core.protocol import Ready, StyleParams, StyleRequest, WeightedStyle
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def open_studio(
     if name == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // share))
     limits = Limits(max_bytes=int(upload_mib * 2**20), max_megapixels=max(1, int(megapixels)))
-    painter = functools.partial(paint, extractor=load_extractor(extractor, device=name), limits=limits)
+    features = load_extractor(extractor, device=name, dtype=feature_dtype(name))
+    painter = functools.partial(paint, extractor=features, limits=limits)
     _warm_up(functools.partial(painter, impress=lambda *_: iter(())))
     threading.Thread(target=_load_later, name="load-later", daemon=True).start()
     ready = Ready(

@@ -16,6 +16,7 @@ from nst_core.bench.roofline import least_step_s, measure_ceilings, step_layers,
 from nst_core.bench.workers import cold_and_warm, pictures_per_minute
 from nst_core.features import load_extractor
 from nst_core.images import encode, load_image
+from nst_core.precision import feature_dtype
 from nst_core.protocol import StyleParams, StyleRequest, WeightedStyle
 from nst_core.studio import device_name
 from nst_core.transfer import stylize
@@ -63,8 +64,9 @@ class ScaleCost:
 
 def measure(plan: Plan) -> dict[str, Any]:
     """Return everything, as one JSON object."""
-    ceilings = measure_ceilings(plan.device)
-    extractor = load_extractor(device=plan.device)
+    dtype = feature_dtype(plan.device)
+    ceilings = measure_ceilings(plan.device, dtype=dtype)
+    extractor = load_extractor(device=plan.device, dtype=dtype)
     cases = [
         _case(plan, mode, size_px, extractor, ceilings)
         for mode, size_px in itertools.product(plan.modes, plan.sizes_px)

@@ -19,6 +19,7 @@ from nst_core.errors import Fault
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import encode, fit, read_picture, read_settings, to_pil
 from nst_core.painting import begun, decoded, steps
+from nst_core.precision import feature_dtype
 from nst_core.protocol import StyleParams, StyleRequest, WeightedStyle
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ def paint(order: Order, bar: Bar) -> Answer:
     began = time.monotonic()
     commission = _commission(order, bar)
     pictures = decoded(commission.request)
-    extractor = load_extractor(commission.extractor, device=commission.device, progress=bar.download)
+    extractor = load_extractor(
+        commission.extractor,
+        device=commission.device,
+        dtype=feature_dtype(commission.device),
+        progress=bar.download,
+    )
     course, interrupted = _walk(commission, pictures, extractor, bar, keep_partial=order.keep_partial)
     file = _write(order, commission, course)
     return _answer(order, commission, course, file, seconds=time.monotonic() - began, interrupted=interrupted)

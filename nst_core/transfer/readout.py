@@ -36,7 +36,7 @@ class _Sent:
     def __init__(self, numbers: Tensor) -> None:
         self._here = torch.empty(numbers.shape, dtype=numbers.dtype, pin_memory=True)
         self._here.copy_(numbers, non_blocking=True)
-        self._mark = torch.cuda.Event()
+        self._mark = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._mark.record(torch.cuda.current_stream(numbers.device))
 
     def arrived(self) -> bool:
