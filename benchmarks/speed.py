@@ -1,7 +1,7 @@
 """How fast painting is here, and whether it has become slower: `nst bench`, with a check of ratios.
 
     python benchmarks/speed.py --size 256 --size 512 --out benchmarks/results
-    python benchmarks/speed.py --quick --check benchmarks/results/ratios.json
+    python benchmarks/speed.py --quick --check benchmarks/results/speed-ratios.json
 
 Seconds differ from machine to machine; ratios (share of the roofline, pictures at a time against one,
 warm against cold) are what --check compares, and --keep-ratios writes.
