@@ -17,7 +17,7 @@ RUN mkdir -p bot nst_core \
  && touch bot/__init__.py nst_core/__init__.py \
  && /opt/gafuu/bin/pip install --constraint constraints.txt . \
  && /opt/gafuu/bin/pip uninstall --yes gafuu \
- && rm -rf build *.egg-info
+ && rm -rf build ./*.egg-info
 
 FROM build AS build-bot
 COPY nst_core nst_core
@@ -27,7 +27,7 @@ RUN /opt/gafuu/bin/pip install --no-deps .
 FROM build AS build-worker
 RUN /opt/gafuu/bin/pip install --constraint constraints.txt '.[worker]' \
  && /opt/gafuu/bin/pip uninstall --yes gafuu \
- && rm -rf build *.egg-info
+ && rm -rf build ./*.egg-info
 COPY nst_core nst_core
 COPY bot bot
 RUN /opt/gafuu/bin/pip install --no-deps .
@@ -46,7 +46,7 @@ STOPSIGNAL SIGTERM
 
 FROM runtime AS bot
 COPY --from=build-bot /opt/gafuu /opt/gafuu
-USER gafuu
+USER 10001
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
 ENTRYPOINT ["gafuu"]
@@ -54,13 +54,15 @@ CMD ["run", "--config", "/etc/gafuu/config.toml"]
 
 FROM runtime AS worker
 # Japanese glyphs for the words on the loss curve.
+# Debian keeps only its newest builds, so that a pinned one would soon be missing.
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends fonts-ipaexfont-gothic \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build-worker /opt/gafuu /opt/gafuu
 # The driver comes from the host (--gpus all); "utility" brings nvidia-smi, for memory and load.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility
-USER gafuu
+USER 10001
 ENTRYPOINT ["python", "-m", "bot.pool.node"]
 CMD ["--config", "/etc/gafuu/config.toml"]
 

@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo cluster-demo test lint run bench bench-keep bench-check bench-scale clean
+.PHONY: help install demo cluster-demo test lint run bench bench-keep bench-check bench-scale
+.PHONY: prove-crash prove-fair prove-discord soak clean
 
 help:  ## Show what there is to make.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -49,6 +50,18 @@ bench-check: $(STAMP)  ## The same, and fail where a ratio has become worse than
 
 bench-scale: $(STAMP)  ## Measure how far one bot reaches, with nodes that only pretend to paint.
 	$(BIN)/python benchmarks/scale.py $(ARGS)
+
+prove-crash: $(STAMP)  ## Kill the bot and its workers: every result is posted once (a minute).
+	$(BIN)/python benchmarks/reliability/crash.py $(ARGS)
+
+prove-fair: $(STAMP)  ## One person queues 50, five others one each: how long each of the five waits (half a minute).
+	$(BIN)/python benchmarks/reliability/fair.py $(ARGS)
+
+prove-discord: $(STAMP)  ## Storms at Discord's door: every result arrives late, and once (a minute).
+	$(BIN)/python benchmarks/reliability/discord_faults.py $(ARGS)
+
+soak: $(STAMP)  ## 500 jobs in 30 minutes with faults throughout: all accounted for, nothing grows (ARGS="--minutes 1 --jobs 20").
+	$(BIN)/python benchmarks/reliability/soak.py $(ARGS)
 
 clean:  ## Remove what the other targets made here.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

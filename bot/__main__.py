@@ -92,17 +92,27 @@ async def run(options: argparse.Namespace) -> int:
     settings = _settings(path)
     if settings.token is None:
         raise ConfigError("environment: DISCORD_TOKEN: not set; `python -m bot check` tells how to get one")
-    bot = client.create_bot(settings)
+    with _naming(path):
+        return await live(client.create_bot(settings), settings.token.get_secret_value())
+
+
+async def live(bot: GafuuBot, token: str) -> int:
+    """Keep a bot on Discord until SIGTERM or Ctrl-C; return the exit status.
+
+    Raises:
+        ConfigError: Discord refuses the token, or the settings cannot be used.
+    """
+    web_settings = bot.settings.web
     serving = web.serving(
-        _readiness(bot), host=settings.web.host, port=settings.web.port, metrics=bot.metrics
+        _readiness(bot), host=web_settings.host, port=web_settings.port, metrics=bot.metrics
     )
     try:
-        with signals.stop_requested() as stop, _naming(path):
+        with signals.stop_requested() as stop:
             async with serving:
-                await _online(bot, settings.token.get_secret_value(), stop)
+                await _online(bot, token, stop)
     except discord.LoginFailure:
         raise ConfigError("environment: DISCORD_TOKEN: Discord refuses it; copy it again") from None
-    except aiohttp.ClientConnectionError as error:
+    except (aiohttp.ClientConnectionError, discord.DiscordServerError) as error:
         _log.error("discord_unreachable error=%s", error)
         return EXIT_FAULT
     return 0

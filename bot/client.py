@@ -46,6 +46,9 @@ INTENTS: Final = discord.Intents(guilds=True)
 """Commands and buttons come without any; servers, their channels and roles are needed for what is allowed
 where. None of them is privileged."""
 DAY_S: Final = 86400.0
+SWEEP_EVERY_S: Final = 3600.0
+SWEEPS_IN_A_KEEP: Final = 4
+"""So often pictures are looked for in the time that they are kept, where that is short."""
 
 
 class GafuuBot(discord.Client):
@@ -168,6 +171,9 @@ class GafuuBot(discord.Client):
             per_person=limits.per_person,
             inputs_s=keep.inputs_days * DAY_S,
             results_s=keep.results_days * DAY_S,
+            sweep_every_s=min(
+                SWEEP_EVERY_S, min(keep.inputs_days, keep.results_days) * DAY_S / SWEEPS_IN_A_KEEP
+            ),
             saw=self.metrics.saw,
         )
         self.metrics.views = self.service.views

@@ -26,6 +26,8 @@ QUIET: Final[dict[str, str]] = {
     "aiohttp.access": "WARNING",  # one line per health check otherwise
     "aiosqlite": "WARNING",
 }
+OF_NO_USE: Final = "returning true from eof_received() has no effect"
+"""asyncio says so of every connection of the NATS client with TLS that ends."""
 HIDDEN: Final = "***"
 
 
@@ -63,6 +65,7 @@ def set_up(level: str, *, secrets: Iterable[str] = (), stream: TextIO | None = N
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(LineFormatter(secrets))
+    handler.addFilter(lambda record: OF_NO_USE not in record.getMessage())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -1,7 +1,8 @@
 """`make cluster-demo`: a nats-server, two CPU nodes and the rehearsal's page, all on this machine.
 
 Order two pictures in the page: one is painted on each node. Then kill one node as this program prints, in
-the middle of its picture: the other one paints it anew. Ctrl-C ends everything.
+the middle of its picture. That is painted anew by whichever node is free first: the other one, or the same
+one, which this program starts again as systemd would. Ctrl-C ends everything.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 NAMES = ("attic", "garage")
 START_S = 10.0
+RESTART_S = 1.0
+"""RestartSec of deploy/systemd/gafuu-node.service."""
 
 
 def main() -> int:
@@ -41,10 +44,7 @@ def main() -> int:
         )
         _wait_for(port)
         config = _write_config(folder, port)
-        for node in NAMES:
-            words = [sys.executable, "-m", "bot.pool.node", "--config", str(config), "--name", node]
-            process = running.enter_context(_running(words, cwd=ROOT, NATS_TOKEN=tokens[node]))
-            print(f"  node    {node}, pid {process.pid}: `kill -9 {process.pid}` while it paints", flush=True)
+        nodes = [Node(name, config=config, token=tokens[name], running=running) for name in NAMES]
         words = [
             sys.executable,
             "-m",
@@ -57,7 +57,40 @@ def main() -> int:
         ]
         words += ["--no-browser"] if options.no_browser else []
         bot = running.enter_context(_running(words, cwd=ROOT, NATS_TOKEN=tokens[subjects.BOT]))
-        return _until_ended(bot)
+        return _until_ended(bot, nodes)
+
+
+class Node:
+    """A node that is started again when it was killed.
+
+    Args:
+        name: its name on the server.
+        config: the file with its settings.
+        token: lets it in.
+        running: ends it in the end.
+    """
+
+    def __init__(self, name: str, *, config: Path, token: str, running: contextlib.ExitStack) -> None:
+        self._name = name
+        self._config = config
+        self._token = token
+        self._running = running
+        self._process = self._start()
+
+    def tend(self) -> None:
+        """Start it again, if it was killed."""
+        status = self._process.poll()
+        if status is not None and status < 0:
+            print(f"  node    {self._name} was killed; I start it again, as systemd would", flush=True)
+            self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", "bot.pool.node", "--config", str(self._config), "--name", self._name]
+        process = self._running.enter_context(_running(words, cwd=ROOT, NATS_TOKEN=self._token))
+        print(
+            f"  node    {self._name}, pid {process.pid}: `kill -9 {process.pid}` while it paints", flush=True
+        )
+        return process
 
 
 def _configure(folder: Path) -> dict[str, str]:
@@ -93,10 +126,14 @@ def _running(words: list[str], *, cwd: Path, **secrets: str) -> Iterator[subproc
             process.wait()
 
 
-def _until_ended(bot: subprocess.Popen[bytes]) -> int:
+def _until_ended(bot: subprocess.Popen[bytes], nodes: list[Node]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return bot.wait()
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return bot.wait(RESTART_S)
+            for node in nodes:
+                node.tend()
     except KeyboardInterrupt:
         return 0
 

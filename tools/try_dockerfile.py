@@ -225,7 +225,8 @@ def _base(folder: Path) -> Path:
 
 def _connect(base: Path) -> None:
     """Let what runs inside reach the registries as this machine does."""
-    for name in SITE_FILES:
+    own_authorities = os.environ.get("SSL_CERT_FILE", "").lstrip("/")
+    for name in (*SITE_FILES, *filter(None, [own_authorities])):
         if Path("/", name).exists():
             (base / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(Path("/", name), base / name)

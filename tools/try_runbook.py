@@ -51,6 +51,8 @@ async def _try(folder: Path, *, skip: str) -> int:
             if "--signal reload" in line and not (folder / "nats/nats.pid").exists():
                 running.enter_context(_server(folder / "nats"))
             words = line.replace(f":{USUAL_PORT}", f":{port}")
+            # There may be other servers on this machine.
+            words = words.replace("--signal reload", "--signal reload=$NATS/nats.pid")
             ended = await asyncio.to_thread(_run, words, folder)
             print(f"{'ok' if not ended.returncode else 'FAILED':8} {line}")
             if ended.returncode:

@@ -16,6 +16,7 @@ from bot.jobs.disk import DiskFault
 from bot.jobs.model import FINAL_STATES
 from bot.jobs.newest import Newest
 from bot.ui import cards
+from bot.ui.buttons import custom_id
 from bot.ui.posting import PATIENCE_S, Card, Letter, NotNow, send_as_follow_up, send_directly, send_to_channel
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Delivery:
         if job.private:
             return await self._send_to_owner(view, card)
         parent = await self._parent(job)
-        letter = _result_letter(view, parent, words_in(job.public_locale))
+        letter = _result_letter(view, parent, words_in(job.public_locale), card)
         # As a guest the bot would only collect refusals in the channel, of which Discord allows few.
         if not job.guest and (
             message := await send_to_channel(self._channel(job), letter, patience_s=self._patience_s)
@@ -181,12 +182,12 @@ class Delivery:
             message = await send_as_follow_up(card.interaction, letter, patience_s=self._patience_s)
             if message is not None:
                 return message, False
-        private_letter = _result_letter(view, parent, words_in(job.locale))
+        private_letter = _result_letter(view, parent, words_in(job.locale), card)
         return await send_directly(self._client, private_letter, patience_s=self._patience_s), True
 
     async def _send_to_owner(self, view: JobView, card: Card) -> tuple[discord.Message | None, bool]:
         """Send a result that nobody else may see: beside its card, else as a direct message."""
-        letter = _result_letter(view, await self._parent(view.job), words_in(view.job.locale))
+        letter = _result_letter(view, await self._parent(view.job), words_in(view.job.locale), card)
         if card.interaction is not None:
             message = await send_as_follow_up(
                 card.interaction, letter, ephemeral=True, patience_s=self._patience_s
@@ -217,10 +218,15 @@ def slowness(view: JobView) -> float:
     return min(5.0, 1.0 + (view.position or 0) // 10)
 
 
-def _result_letter(view: JobView, parent: JobRecord | None, words: Words) -> Letter:
+def _result_letter(view: JobView, parent: JobRecord | None, words: Words, card: Card) -> Letter:
+    job = view.job
     return Letter(
         whole=cards.result(view, words, parent=parent),
         light=cards.result(view, words, parent=parent, pastiche_only=True),
-        nonce=view.job.id,
-        addressee_id=view.job.owner_id,
+        nonce=job.id,
+        addressee_id=job.owner_id,
+        mark=custom_id("again", job.id),
+        since_s=job.finished_at or job.created_at,
+        # No interaction: an earlier life of the bot took the order, and may have ended while it posted.
+        may_be_there=card.interaction is None,
     )

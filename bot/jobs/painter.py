@@ -18,6 +18,7 @@ from bot.jobs import retry
 from bot.jobs.disk import DiskFault, StoreDamaged
 from bot.jobs.live import Live, ended_view, fault_of, request_for, ticket_for
 from bot.jobs.model import JobView
+from bot.jobs.paced import Paced
 from bot.jobs.tasks import TaskSet
 from bot.pool.base import NoFreeSlot
 from nst_core.errors import Fault
@@ -73,6 +74,7 @@ class Painter:
         self._again: deque[str] = deque()
         """Jobs that had their turn and lost it: they go before the queue."""
         self._work = asyncio.Event()
+        self._places = Paced(self._tell_places)
         self._tasks = TaskSet()
         self._dispatcher: asyncio.Task[None] | None = None
 
@@ -90,6 +92,7 @@ class Painter:
             if live.stage == "painting" and live.task is not None:
                 live.task.cancel()
         await self._tasks.wait()
+        self._places.close()
         for live in self._live.values():
             try:
                 await self._put_back(live)
@@ -329,9 +332,12 @@ class Painter:
         )
 
     def _changed(self) -> None:
+        self._work.set()
+        self._places.due()
+
+    def _tell_places(self) -> None:
         order = (*self._again, *self._queue.order())
         self._outlook.publish(
             waiting=[self._live[job_id].record for job_id in order],
             running=[(live.record, live.slot) for live in self._live.values() if live.slot is not None],
         )
-        self._work.set()

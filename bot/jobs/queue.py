@@ -72,8 +72,9 @@ class Turns(Generic[K]):
     """Weighted fair queueing between parties that come and go.
 
     Each party has a tag, the virtual time of its next turn, and a turn moves it on by 1 / weight. Virtual
-    time itself moves on by 1 / (sum of the weights of all that want a turn) with every turn. Who comes
-    begins at the present virtual time, or, coming back, at the tag it left with if that still lies ahead.
+    time itself moves on with every turn by 1 / (sum of the weights of all that want one, or whose last one
+    still lies ahead of that time). Who comes begins at the present virtual time, or, coming back, at the tag
+    it left with if that still lies ahead.
 
     Source: Demers, Keshav & Shenker 1989, Analysis and Simulation of a Fair Queueing Algorithm.
     Differs: every turn costs the same, and it goes to the least start tag, not the least finish tag.
@@ -84,6 +85,8 @@ class Turns(Generic[K]):
         self._turns = 0
         self._tags: dict[K, tuple[float, int]] = {}
         """Start of the next turn, then the number of the last one: among equals who waited longest."""
+        self._weights: dict[K, float] = {}
+        """Of those who had a turn, at their last one."""
 
     def come(self, party: K) -> None:
         """Let a party want turns that wanted none so far."""
@@ -98,9 +101,20 @@ class Turns(Generic[K]):
         party = min(weights, key=self._tags.__getitem__)
         self._turns += 1
         self._tags[party] = (self._tags[party][0] + 1 / weights[party], self._turns)
-        self._now += 1 / sum(weights.values())
+        self._weights[party] = weights[party]
+        self._now += 1 / (sum(weights.values()) + self._weight_of_absent(weights))
         self._tags = {key: tag for key, tag in self._tags.items() if key in weights or tag[0] >= self._now}
+        self._weights = {key: weight for key, weight in self._weights.items() if key in self._tags}
         return party
+
+    def _weight_of_absent(self, weights: Mapping[K, float]) -> float:
+        """Return the weight of those who want no turn now, but whose last one is still being worked off.
+
+        Without them time would run ahead of those who stay: each visit of somebody else's would give them
+        a turn before the next newcomer.
+        """
+        behind = (key for key, tag in self._tags.items() if key not in weights and tag[0] > self._now)
+        return sum(self._weights[key] for key in behind)
 
 
 def weight_of(people: int) -> float:

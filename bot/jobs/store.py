@@ -41,6 +41,8 @@ NEXT_STATES: Final[dict[JobState, frozenset[JobState]]] = {
 }
 UNREFERENCED_GRACE_S: Final = 3600.0
 """A picture without a row is left alone this long: its row may be about to be written."""
+LEAST_GRACE_S: Final = 60.0
+"""The same where pictures are kept for less than that."""
 Role = Literal["content", "style", "image", "curve", "timelapse", "content_view", "style_view"]
 
 
@@ -249,12 +251,13 @@ class JobStore:
             for sql in schema.FORGET_RESULTS:
                 await self._db.execute(sql, (now - results_s,))
             await self._db.execute("DELETE FROM kept_pictures WHERE until < ?", (now,))
-        return await self.sweep_files()
+        grace_s = min(UNREFERENCED_GRACE_S, max(inputs_s, results_s, LEAST_GRACE_S))
+        return await self.sweep_files(grace_s=grace_s)
 
-    async def sweep_files(self) -> int:
-        """Remove the files that nothing refers to any more; return how many."""
+    async def sweep_files(self, *, grace_s: float = UNREFERENCED_GRACE_S) -> int:
+        """Remove the files that nothing refers to any more and that are older than this; return how many."""
         kept = {row["hash"] for row in await self._rows(schema.REFERRED_BLOBS)}
-        return await asyncio.to_thread(self._blobs.sweep, kept, unused_for_s=UNREFERENCED_GRACE_S)
+        return await asyncio.to_thread(self._blobs.sweep, kept, unused_for_s=grace_s)
 
     def _next_ms(self, now: float) -> int:
         """Return a millisecond that no id had before, so that ids are in the order of their making."""

@@ -21,6 +21,11 @@ STYLES: Final = {
 }
 
 
+def custom_id(action: str, job_id: str) -> str:
+    """Return what tells a button of a job from every other one."""
+    return f"gafuu:{action}:{job_id}"
+
+
 class JobButton(
     ui.DynamicItem[ui.Button[Any]], template=r"gafuu:(?P<action>[a-z]{1,16}):(?P<job_id>[0-9A-Za-z_-]{1,25})"
 ):
@@ -30,7 +35,7 @@ class JobButton(
         self.action = action
         self.job_id = job_id
         style = STYLES.get(action, discord.ButtonStyle.secondary)
-        super().__init__(ui.Button(label=label, style=style, custom_id=f"gafuu:{action}:{job_id}"))
+        super().__init__(ui.Button(label=label, style=style, custom_id=custom_id(action, job_id)))
 
     @classmethod
     def made(cls, action: str, job_id: str, words: Words) -> JobButton:

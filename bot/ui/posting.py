@@ -15,6 +15,7 @@ import aiohttp
 import discord
 
 from bot.ui.answers import answer_privately
+from bot.ui.recognition import find_posted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -140,6 +141,12 @@ class Letter:
     """Discord posts a message of the same nonce only once within some minutes."""
     addressee_id: int
     """The only person whom it may mention."""
+    mark: str = ""
+    """The custom id of a button that no other message has: by it the letter is recognised; "" for none."""
+    since_s: float = 0.0
+    """When it can have been posted at the earliest, in seconds since 1970, UTC."""
+    may_be_there: bool = False
+    """Whether an earlier life of the bot may have posted it."""
 
 
 async def send_to_channel(
@@ -147,15 +154,29 @@ async def send_to_channel(
 ) -> discord.Message | None:
     """Post a letter with the bot's own voice; None if it is refused there for good.
 
+    After an attempt that may have succeeded all the same, it looks whether the letter is there before it
+    tries again: the connection may have been cut behind the request, longer ago than a nonce lasts.
+
     Raises:
         NotNow: patience is at its end.
     """
     mentions = discord.AllowedMentions(users=[discord.Object(letter.addressee_id)])
+    doubtful = letter.may_be_there
 
     async def send(post: Post) -> discord.Message:
-        return await channel.send(
-            view=post.view, files=post.files(), nonce=letter.nonce, allowed_mentions=mentions
-        )
+        nonlocal doubtful
+        if doubtful and letter.mark:
+            if there := await find_posted(channel, letter.mark, since_s=letter.since_s):
+                log.info("letter_was_there nonce=%s message=%s", letter.nonce, there.id)
+                return there
+            doubtful = False
+        try:
+            return await channel.send(
+                view=post.view, files=post.files(), nonce=letter.nonce, allowed_mentions=mentions
+            )
+        except _TROUBLE as error:
+            doubtful = refusal_of(error) == "for_a_moment"
+            raise
 
     return await _send_patiently(send, letter, patience_s=patience_s)
 

@@ -45,6 +45,7 @@ async def test_own_pictures_with_links(stage: Stage, photo: Upload, language: st
     await alice.click(cancelled.response, label="Cancel")
     await shows(cancelled, "cancelled")
     waiting = await alice.slash(channel, "stylize", content=photo, preset="scream", size=128)
+    await offers(waiting, "Cancel")
     with speaking(language, guild_locale="en-US"):
         page = await told(await alice.slash(channel, "history"))
     _, first, second, third = text(page).splitlines()
@@ -55,7 +56,6 @@ async def test_own_pictures_with_links(stage: Stage, photo: Upload, language: st
     assert words.say("history.link", link=result.jump_url) in third
     assert words.say("history.title", page=1, pages=1) in text(page)
     assert buttons(page) == {}
-    await offers(waiting, "Cancel")
     await alice.click(waiting.response, label="Cancel")
     await shows(waiting, "cancelled")
 

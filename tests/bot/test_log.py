@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import re
+from asyncio import sslproto
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +35,18 @@ def test_one_line_per_event() -> None:
     assert len(lines) == 1
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00"
     assert re.fullmatch(rf"{time} INFO bot\.jobs job_done job=j1 note=a\\nERROR bot fake", lines[0])
+
+
+def test_what_asyncio_says_of_every_tls_connection_is_left_out() -> None:
+    """Of a protocol that stays open after the other side's end: nobody can do anything about it."""
+    stream = io.StringIO()
+    log.set_up("INFO", stream=stream)
+    words = inspect.getsource(sslproto).replace("'\n", "").replace("'", "")
+    assert log.OF_NO_USE in " ".join(words.split())
+    logging.getLogger("asyncio").warning("%s when using ssl", log.OF_NO_USE)
+    logging.getLogger("asyncio").warning(f"{log.OF_NO_USE} when using ssl")  # noqa: G004 - as asyncio does
+    logging.getLogger("asyncio").warning("something else")
+    assert [line.rpartition(" asyncio ")[2] for line in stream.getvalue().splitlines()] == ["something else"]
 
 
 def test_secrets_are_blotted_out() -> None:

@@ -23,8 +23,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def ordered(who: MemberActor, channel: ChannelHandle, photo: Upload) -> InteractionResult:
-    """Return the answer to an order that takes a while."""
-    return await who.slash(channel, "stylize", content=photo, preset="scream", size=128)
+    """Return the answer to an order that takes a while, once it has its place in the queue."""
+    reply = await who.slash(channel, "stylize", content=photo, preset="scream", size=128)
+    await offers(reply, "Cancel")
+    return reply
 
 
 async def cancelled(who: MemberActor, *replies: InteractionResult) -> None:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from discord import ui
-from staging.seen import buttons, fields, gallery, pictures_of, refusal, result_in, results, runs, shows, text
+from staging.seen import (
+    buttons,
+    fields,
+    gallery,
+    offers,
+    pictures_of,
+    refusal,
+    result_in,
+    results,
+    runs,
+    shows,
+    text,
+)
 from staging.stage import new_bot, opened, speaking
 
 from bot import remixes
@@ -271,6 +283,8 @@ async def test_presses_count_against_the_own_share(stage: Stage, photo: Upload) 
     first = await painted(channel, alice, photo)
     bob = stage.person("bob-share")
     replies = [await bob.slash(channel, "stylize", content=photo, preset="kiss", size=128) for _ in range(3)]
+    for reply in replies:
+        await offers(reply, "Cancel")
     sentence = await refusal(await bob.click(first, label="Again"))
     assert sentence == SENTENCES["share_used"].format(limit=3)
     assert first.id in [message.id for message in channel.history()]

@@ -29,7 +29,8 @@ def stage(name: str) -> str:
 @pytest.mark.parametrize("name", ["bot", "worker"])
 def test_images_do_not_run_as_root(name: str) -> None:
     """Whatever runs in an image runs as its own user; the combined one inherits that."""
-    assert "USER gafuu" in stage(name)
+    assert "USER 10001" in stage(name)
+    assert "useradd --system --uid 10001 " in stage("runtime")
     assert "USER root" not in stage("studio")
     assert "FROM worker AS studio" in DOCKERFILE
 
@@ -51,6 +52,21 @@ def test_what_is_copied_is_sent_to_the_builder() -> None:
     }
     assert copied <= passed
     assert all((ROOT / name).exists() for name in copied)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("hadolint", "Dockerfile"),
+        ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"),
+    ],
+    ids=["Dockerfile", "compose.yaml"],
+)
+def test_linters_have_nothing_to_say(words: tuple[str, ...]) -> None:
+    """The Dockerfile is good practice, and compose.yaml keeps to its specification."""
+    program = Path(sys.executable).with_name(words[0])
+    done = subprocess.run([program, *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_compose_builds_what_there_is() -> None:

@@ -78,6 +78,16 @@ def test_whoever_comes_while_fifty_wait_starts_within_two_per_slot(slots: int, g
         assert person in owners
 
 
+@pytest.mark.parametrize("guild_id", [10, 20])
+def test_visitors_do_not_bring_whoever_stays_forward(guild_id: int) -> None:
+    """However many have come and gone before, who comes while somebody's 50 wait is the very next."""
+    queue = greedy_queue(1)
+    for person in range(100, 140):
+        queue.push(ticket(f"visitor {person}", person, guild_id))
+        assert queue.position(f"visitor {person}") == 1
+        starts(queue, 2)
+
+
 def test_one_round_gives_everybody_one_turn() -> None:
     """Six people with ten jobs each: every six starts in a row serve each of them once."""
     queue = open_queue()

@@ -1,0 +1,90 @@
+"""What became of every job: the store's word against what stands on Discord."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wire.state import WireState
+
+UNFINISHED = frozenset({"queued", "running", "delivering"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The count of everything.
+
+    Attributes:
+        jobs: how many there are.
+        states: how many in each state.
+        once: results posted exactly once.
+        again: job → how often, for those posted more than once.
+        missing: done, but not posted, and not in a place where nothing can be posted.
+        strangers: posted for a job that is not done.
+    """
+
+    jobs: int
+    states: Counter[str]
+    once: int
+    again: dict[str, int]
+    missing: list[str]
+    strangers: list[str]
+
+    @property
+    def broken(self) -> list[str]:
+        """What should not be."""
+        wrong = [f"{count} times posted: {job_id}" for job_id, count in self.again.items()]
+        wrong += [f"never posted: {job_id}" for job_id in self.missing]
+        return wrong + [f"posted, but not done: {job_id}" for job_id in self.strangers]
+
+
+def states_in(data: Path) -> dict[str, str]:
+    """Return the state of every job of a store, which a bot may have open."""
+    with closing(sqlite3.connect(f"file:{data / 'gafuu.sqlite3'}?mode=ro", uri=True, timeout=10)) as db:
+        return dict(db.execute("SELECT id, state FROM jobs"))
+
+
+def judge(data: Path, state: WireState, *, unpostable: frozenset[str] = frozenset()) -> Verdict:
+    """Compare.
+
+    Args:
+        data: the store's folder.
+        state: Discord.
+        unpostable: jobs whose picture no place takes; they are kept for /history.
+    """
+    states = states_in(data)
+    posts = Counter(message.job_id or "a message without buttons" for message in state.posts)
+    done = {job_id for job_id, each in states.items() if each == "done"}
+    return Verdict(
+        jobs=len(states),
+        states=Counter(states.values()),
+        once=sum(posts[job_id] == 1 for job_id in done),
+        again={job_id: count for job_id, count in posts.items() if count > 1},
+        missing=sorted(done - posts.keys() - unpostable),
+        strangers=sorted(posts.keys() - done),
+    )
+
+
+async def until(condition: Callable[[], bool], *, within_s: float) -> bool:
+    """Wait until something is so; tell whether it came to that."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.05)
+    return True
+
+
+def all_over(data: Path, *, jobs: int) -> bool:
+    """Tell whether there are so many jobs, and none of them is under way."""
+    states = states_in(data)
+    return len(states) >= jobs and not UNFINISHED & set(states.values())
