@@ -162,14 +162,16 @@ def _case(
 ) -> dict[str, Any]:
     request = request_for(mode, size_px)
     content, style = picture(CONTENT, size_px), picture(STYLE, size_px)
+    _forget_peak(plan.device)
     steps = stylize(content, [(style, 1.0)], request.params, extractor=extractor)
     costs = scale_costs(steps, device=plan.device)
+    peak_device_bytes = _peak_device_bytes(plan.device)
     return {
         "mode": mode,
         "size_px": size_px,
         **cold_and_warm(request, plan.device, runs=plan.runs),
         "pictures_per_minute": pictures_per_minute(request, plan.device, jobs=plan.jobs),
-        "peak_device_bytes": _peak_device_bytes(plan.device),
+        "peak_device_bytes": peak_device_bytes,
         "scales": [_scale(mode, cost, ceilings) for cost in costs],
     }
 
@@ -188,10 +190,13 @@ def _scale(mode: str, cost: ScaleCost, ceilings: Ceilings) -> dict[str, Any]:
     }
 
 
+def _forget_peak(device: str) -> None:
+    """Let the peak begin anew: what was measured before took more than painting does."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def _peak_device_bytes(device: str) -> int | None:
-    """Return the most that torch held on a GPU since it was asked last; None on the CPU."""
-    if not device.startswith("cuda"):
-        return None
-    peak = torch.cuda.max_memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    return peak
+    """Return the most that torch held on a GPU since the peak was forgotten; None elsewhere."""
+    return torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else None
