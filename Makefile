@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo cluster-demo test lint run bench bench-scale prove-crash prove-fair prove-discord \
-	prove-fuzz prove-disk prove-config soak audit clean
+.PHONY: help install demo cluster-demo test lint run bench bench-keep bench-check bench-scale
+.PHONY: prove-crash prove-fair prove-discord prove-fuzz prove-disk prove-config soak audit clean
 
 help:  ## Show what there is to make.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -35,8 +35,18 @@ lint: $(STAMP)  ## ruff and mypy alone.
 run: $(STAMP)  ## Run the bot on Discord (needs DISCORD_TOKEN and config.toml).
 	$(BIN)/python -m bot run
 
-bench: $(STAMP)  ## Measure speed and memory on this machine.
-	$(BIN)/python benchmarks/worker.py $(ARGS)
+bench: $(STAMP)  ## Measure speed and the race against the plain recipe here, small (minutes).
+	$(BIN)/python benchmarks/speed.py --quick $(ARGS)
+	$(BIN)/python benchmarks/convergence.py --size 192 --steps 250
+
+RATIOS := benchmarks/results
+bench-keep: $(STAMP)  ## The same, and keep its ratios as what bench-check compares with.
+	$(BIN)/python benchmarks/speed.py --quick --keep-ratios $(RATIOS)/speed-ratios.json
+	$(BIN)/python benchmarks/convergence.py --size 192 --steps 250 --keep-ratios $(RATIOS)/convergence-ratios.json
+
+bench-check: $(STAMP)  ## The same, and fail where a ratio has become worse than the kept one.
+	$(BIN)/python benchmarks/speed.py --quick --check $(RATIOS)/speed-ratios.json
+	$(BIN)/python benchmarks/convergence.py --size 192 --steps 250 --check $(RATIOS)/convergence-ratios.json
 
 bench-scale: $(STAMP)  ## Measure how far one bot reaches, with nodes that only pretend to paint.
 	$(BIN)/python benchmarks/scale.py $(ARGS)

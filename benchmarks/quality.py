@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import torch
 from judging.blind import Contest, lay_out, reveal
 from judging.judge import Judge
 from judging.networks import Layout, Texture
@@ -41,6 +42,7 @@ QUICK_PAINTINGS: Final = (
     "scream",
     "arcimboldo_spring",
 )
+DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 QUICK_PX: Final = 192
 FULL_PX: Final = 512
 DEFAULT_STRENGTH: Final = 50
@@ -53,7 +55,8 @@ def main() -> int:
     if arguments.reveal:
         return _reveal(*arguments.reveal)
     pairs = _pairs(arguments)
-    studio = Studio(arguments.out, load_extractor(device=pick_device(arguments.device)))
+    extractor = load_extractor(device=pick_device(arguments.device), dtype=DTYPES[arguments.dtype])
+    studio = Studio(arguments.out, extractor)
     judged = list(_judged(_tasks(pairs, arguments), studio, Layout(), Texture(arguments.alexnet)))
     _print(judged, arguments)
     if arguments.json:
@@ -83,6 +86,12 @@ def _arguments() -> argparse.Namespace:
         "--alexnet", type=Path, help="AlexNet's weights; default: torchvision downloads its own"
     )
     parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default="float32",
+        help="of the features; to compare bfloat16, judge it into another --out and compare the scores",
+    )
     parser.add_argument("--out", type=Path, default=Path("build/quality"), help="where the pictures go")
     parser.add_argument("--json", type=Path, help="every picture's scores as JSON")
     parser.add_argument("--blind", type=Path, help="folder for sheets without names")

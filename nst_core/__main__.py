@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from nst_core.commandline import faults
 from nst_core.commandline.answers import DONE, FAULT, INTERRUPTED, MISTAKE, Answer, MistakeError
 from nst_core.commandline.arguments import parse
+from nst_core.commandline.bench import bench
 from nst_core.commandline.doctor import doctor
 from nst_core.commandline.listing import presets
 from nst_core.commandline.stylize import stylize
@@ -59,6 +60,8 @@ def _command(arguments: argparse.Namespace) -> Answer:
             return stylize(arguments, sys.stderr)
         case "presets":
             return presets()
+        case "bench":
+            return bench(arguments)
         case _:
             return doctor()
 

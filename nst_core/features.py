@@ -36,6 +36,7 @@ class FeatureExtractor(nn.Module):
     Args:
         name: "vgg16" or "vgg19".
         state: torchvision's parameters by torchvision's names ("features.0.weight", …).
+        dtype: of the convolutions; the picture and the feature maps are float32 all the same.
 
     Differs: the first convolution sees the image's edge repeated instead of a black frame, which
     would otherwise come back as a halo (crowsonkb/style-transfer-pytorch does the same).
@@ -44,14 +45,15 @@ class FeatureExtractor(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, state: Mapping[str, Tensor]) -> None:
+    def __init__(self, name: str, state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.name = name
+        self.dtype = dtype
         self.layers = layer_names(name)
         self.convolutions = nn.ModuleList(
             _convolution(state[f"features.{index}.weight"], state[f"features.{index}.bias"])
             for index in torchvision_indices(name)
-        )
+        ).to(dtype)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.requires_grad_(requires_grad=False)
@@ -74,14 +76,14 @@ class FeatureExtractor(nn.Module):
         if unknown := wanted.difference(self.layers):
             raise KeyError(f"{self.name} has no layer {', '.join(sorted(unknown))}")
         maps: dict[str, Tensor] = {}
-        x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        x = ((image - self.mean) / self.std).to(self.dtype).contiguous(memory_format=torch.channels_last)
         x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
         for layer, convolution in zip(self.layers, self.convolutions, strict=True):
             if layer.endswith("_1") and layer != "relu1_1":
                 x = functional.max_pool2d(x, 2)
             x = functional.relu(convolution(x), inplace=True)
             if layer in wanted:
-                maps[layer] = x
+                maps[layer] = x.float()  # the same tensor unless x is of another type
             if len(maps) == len(wanted):
                 break
         return maps
@@ -114,6 +116,7 @@ def load_extractor(
     name: str = "vgg16",
     *,
     device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureExtractor:
     """Load a feature extractor, checking its weights' sha256.
@@ -121,6 +124,7 @@ def load_extractor(
     Args:
         name: "vgg16" (bundled) or "vgg19" (torchvision's; 548 MB, downloaded at first use).
         device: as torch names it.
+        dtype: of the convolutions; `nst_core.precision` knows which suits a device.
         progress: called with bytes so far and bytes in all while weights are downloaded.
 
     Raises:
@@ -130,7 +134,7 @@ def load_extractor(
     if name not in CONVOLUTIONS:
         raise BadParameter("not_a_choice", name="extractor", value=name, choices=", ".join(EXTRACTORS))
     state = _bundled_state() if name == "vgg16" else _downloaded_state(progress)
-    return FeatureExtractor(name, state).to(device).eval()
+    return FeatureExtractor(name, state, dtype=dtype).to(device).eval()
 
 
 def pick_device(name: str = "auto") -> str:
@@ -153,10 +157,17 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class _Convolution(nn.Conv2d):
+    """One that is about to be given its weights: drawing random ones took longer than reading the file."""
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is."""
+
+
 def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     out_channels, in_channels = weight.shape[:2]
     padding = 0 if in_channels == len(IMAGENET_MEAN) else 1
-    convolution = nn.Conv2d(in_channels, out_channels, 3, padding=padding)
+    convolution = _Convolution(in_channels, out_channels, 3, padding=padding)
     convolution.load_state_dict({"weight": weight.float(), "bias": bias.float()})
     return convolution
 

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nst_core.curve import plot_curve
 from nst_core.errors import Cancelled, Fault
 from nst_core.images import DEFAULT_LIMITS, decode, encode, fit, preview, to_pil, to_tensor, view
 from nst_core.masking import mask_tensor, read_mask
@@ -269,4 +268,6 @@ def _curve(request: StyleRequest, course: Course) -> bytes | None:
     """Return the loss curve, or None for a mode that makes a single step."""
     if course.newest is None or course.newest.total == 1:
         return None
+    from nst_core.curve import plot_curve  # noqa: PLC0415 - matplotlib takes half a second, which no start waits for
+
     return plot_curve(course.losses, scale_starts=course.scale_starts, language=request.language)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import os
 import platform
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from nst_core.decoder import Decoder
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import Limits, encode
 from nst_core.painting import paint
+from nst_core.precision import feature_dtype
 from nst_core.protocol import Ready, StyleParams, StyleRequest, WeightedStyle
 
 if TYPE_CHECKING:
@@ -47,10 +51,10 @@ def open_studio(
     if name == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // share))
     limits = Limits(max_bytes=int(upload_mib * 2**20), max_megapixels=max(1, int(megapixels)))
-    painter = functools.partial(
-        paint, extractor=load_extractor(extractor, device=name), limits=limits, read=Decoder(limits)
-    )
-    _warm_up(painter)
+    features = load_extractor(extractor, device=name, dtype=feature_dtype(name))
+    painter = functools.partial(paint, extractor=features, limits=limits, read=Decoder(limits))
+    _warm_up(functools.partial(painter, impress=lambda *_: iter(())))
+    threading.Thread(target=_load_later, name="load-later", daemon=True).start()
     ready = Ready(
         device=name, device_name=device_name(name), memory_bytes=memory_bytes(name), pid=os.getpid()
     )
@@ -79,8 +83,14 @@ def memory_bytes(device: str) -> int:
         return 0
 
 
+def _load_later() -> None:
+    """Load what only the end of a job needs, beside the first one: matplotlib takes half a second."""
+    with contextlib.suppress(ImportError):  # the job that misses it tells
+        importlib.import_module("nst_core.curve").japanese_font()
+
+
 def _warm_up(painter: Painter) -> None:
-    """Paint one step of a tiny job, from upload to picture and curve: each library is loaded by it."""
+    """Paint the first step of a tiny job, from upload to preview, so that each kernel has been used."""
     noise = torch.rand((1, 3, WARM_UP_PX, WARM_UP_PX), generator=torch.Generator().manual_seed(0))
     upload = encode(noise, format="png").data
     request = StyleRequest(
@@ -89,5 +99,4 @@ def _warm_up(painter: Painter) -> None:
         styles=(WeightedStyle(image=upload),),
         params=StyleParams(long_side_px=WARM_UP_PX),
     )
-    for _ in painter(request, wish=lambda: True):
-        pass
+    next(painter(request, wish=lambda: None))

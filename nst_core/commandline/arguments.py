@@ -60,6 +60,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     return parser, {
         "stylize": _add_stylize(commands),
         "presets": _add_plain(commands, "presets", "list the paintings that can be picked by name"),
+        "bench": _add_bench(commands),
         "doctor": _add_plain(commands, "doctor", "check what painting needs: what works, what to do"),
     }
 
@@ -122,6 +123,20 @@ def _add_stylize(commands: argparse._SubParsersAction[Parser]) -> Parser:
     command.add_argument(
         "--keep-partial", action="store_true", help="on Ctrl-C write the painting as far as it is"
     )
+    return command
+
+
+def _add_bench(commands: argparse._SubParsersAction[Parser]) -> Parser:
+    command = _add_plain(commands, "bench", "measure how fast painting is here (minutes)")
+    for option, kind, summary in (
+        ("mode", str, f"{', '.join(AVAILABLE_MODES)}; repeat it for several (default: all)"),
+        ("size", _whole_number, "long side in pixels; repeat it for several (default: 512)"),
+        ("jobs", _whole_number, "pictures at a time; repeat it for several (default: 1, 2 and 4)"),
+    ):
+        command.add_argument(f"--{option}", action="append", type=kind, help=summary)
+    command.add_argument("--runs", type=_whole_number, default=3, help="of which the median (default: 3)")
+    command.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, cuda:1 … or mps")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="also keep the result as JSON there")
     return command
 
 

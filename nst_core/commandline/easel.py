@@ -15,11 +15,11 @@ from nst_core.commandline.answers import DONE, INTERRUPTED, Answer, MistakeError
 from nst_core.commandline.files import FORMATS, write_all
 from nst_core.commandline.manner import Manner, recall
 from nst_core.commandline.stylize import check_curve
-from nst_core.curve import plot_curve
 from nst_core.errors import Fault
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import encode, fit, read_picture, read_settings, to_pil
 from nst_core.painting import begun, decoded, steps
+from nst_core.precision import feature_dtype
 from nst_core.protocol import StyleParams, StyleRequest, WeightedStyle
 
 if TYPE_CHECKING:
@@ -51,7 +51,12 @@ def paint(order: Order, bar: Bar) -> Answer:
     began = time.monotonic()
     commission = _commission(order, bar)
     pictures = decoded(commission.request)
-    extractor = load_extractor(commission.extractor, device=commission.device, progress=bar.download)
+    extractor = load_extractor(
+        commission.extractor,
+        device=commission.device,
+        dtype=feature_dtype(commission.device),
+        progress=bar.download,
+    )
     course, interrupted = _walk(commission, pictures, extractor, bar, keep_partial=order.keep_partial)
     file = _write(order, commission, course)
     return _answer(order, commission, course, file, seconds=time.monotonic() - began, interrupted=interrupted)
@@ -150,6 +155,8 @@ def _write(order: Order, commission: Commission, course: Course) -> Encoded:
     file = encode(picture, format=FORMATS[order.output.suffix.lower()], settings=commission.settings)
     files = {order.output: file.data}
     if order.curve is not None:
+        from nst_core.curve import plot_curve  # noqa: PLC0415 - matplotlib, which most commands do without
+
         files[order.curve] = plot_curve(course.losses, scale_starts=course.scale_starts)
     if order.timelapse is not None and course.timelapse is not None:
         files[order.timelapse] = course.timelapse.encode()

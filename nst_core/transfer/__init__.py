@@ -13,6 +13,7 @@ from nst_core.transfer.best import paint_best
 from nst_core.transfer.classic import paint_classic
 from nst_core.transfer.draft import paint_draft
 from nst_core.transfer.finish import Finish
+from nst_core.transfer.readout import Readout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,8 @@ class Step:
     """1 … `total`."""
     total: int
     losses: dict[str, float]
-    """Each term as it enters the sum, and "total"; empty where nothing is minimised (draft)."""
+    """Each term as it enters the sum, and "total"; empty where nothing is minimised (draft). On a GPU those
+    of a few steps before, but for the last step's."""
     pastiche: Tensor
     """The picture so far, (1, 3, H, W) float32 sRGB in [0, 1], at this step's scale."""
     scale_px: int
@@ -79,11 +81,12 @@ def stylize(
     total, walk = _walk(content, images, params, extractor)
     masked = mask if mask is None else mask.to(device)
     finish = Finish(content, keep_colors=params.keep_colors, mask=masked)
+    read = Readout()
     for index, (scale, picture, losses) in enumerate(walk, start=1):
         yield Step(
             index=index,
             total=total,
-            losses={name: loss.item() for name, loss in losses.items()},
+            losses=read(losses, wait=index == total),
             pastiche=finish(picture),
             scale_px=scale.long_side_px,
         )

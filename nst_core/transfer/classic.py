@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from nst_core.features import FeatureExtractor
     from nst_core.protocol import StyleParams
-    from nst_core.transfer.optimise import Losses, Optimizer
+    from nst_core.transfer.optimise import Losses, Objective, Optimizer
     from nst_core.transfer.walk import Walk
 
 CONTENT_LAYER: Final = "relu4_2"
@@ -80,15 +80,9 @@ def paint_classic(
         steps=recipe.steps,
     )
 
-    def make_objective(scale: Scale, start: Tensor) -> _Objective:
-        side_px = scale.long_side_px * params.brush // 100
-        return _Objective(
-            resized(content, (start.shape[2], start.shape[3])),
-            [(at_scale(style, side_px), share) for style, share in styles],
-            extractor=extractor,
-            content_weight=recipe.content_weight * recipe.content_range ** (1.0 - params.strength / 50),
-            tv_weight=recipe.tv_weight,
-        )
+    def make_objective(_: Scale, start: Tensor) -> Objective:
+        here = resized(content, (start.shape[2], start.shape[3]))
+        return classic_objective(here, styles, params, extractor=extractor, recipe=recipe)
 
     coarsest = resized(content, (scales[0].height_px, scales[0].width_px))
     start = shaken(coarsest, params.seed).clamp(0.0, 1.0)
@@ -96,6 +90,34 @@ def paint_classic(
         start, scales, make_objective, optimizer=recipe.optimizer, step_size=lambda _: recipe.step_size
     )
     return sum(scale.steps for scale in scales), walk
+
+
+def classic_objective(
+    content: Tensor,
+    styles: Sequence[tuple[Tensor, float]],
+    params: StyleParams,
+    *,
+    extractor: FeatureExtractor,
+    recipe: ClassicRecipe | None = None,
+) -> Objective:
+    """Return what is minimised at one scale.
+
+    Args:
+        content: (1, 3, H, W) in [0, 1], of the size that is painted.
+        styles: such images of any size, each with its share.
+        params: what the person chose.
+        extractor: on the device of the images.
+        recipe: the tuning.
+    """
+    recipe = recipe or ClassicRecipe()
+    side_px = max(content.shape[2:]) * params.brush // 100
+    return _Objective(
+        content,
+        [(at_scale(style, side_px), share) for style, share in styles],
+        extractor=extractor,
+        content_weight=recipe.content_weight * recipe.content_range ** (1.0 - params.strength / 50),
+        tv_weight=recipe.tv_weight,
+    )
 
 
 class _Objective:

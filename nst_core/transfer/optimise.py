@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Final, Literal
 import torch
 from torch import Tensor
 
+from nst_core.transfer.capture import quick_slope
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from nst_core.transfer.capture import Slope
 
     Losses = dict[str, Tensor]
     Objective = Callable[[Tensor], Losses]
@@ -67,13 +71,16 @@ def optimise(
     Yields:
         The picture so far, (1, 3, H, W) in [0, 1], and the terms before that step, detached.
     """
-    walk = _adam(start, objective, step_size) if optimizer == "adam" else _lbfgs(start, objective)
+    if optimizer == "adam":
+        walk = _adam(start, quick_slope(objective, start, steps=steps), step_size)
+    else:
+        walk = _lbfgs(start, objective)
     average = Average(decay if optimizer == "adam" else 0.0)
     for _, (image, losses) in zip(range(steps), walk, strict=False):
         yield average.update(image), losses
 
 
-def _adam(start: Tensor, objective: Objective, step_size: float) -> Iterator[tuple[Tensor, Losses]]:
+def _adam(start: Tensor, slope: Slope, step_size: float) -> Iterator[tuple[Tensor, Losses]]:
     """Yield Adam's iterates, clamped after each step (Kingma & Ba 2015, algorithm 1).
 
     Differs: not `torch.optim.Adam`, whose constructor imports torch's compiler: a second and a half at
@@ -82,15 +89,14 @@ def _adam(start: Tensor, objective: Objective, step_size: float) -> Iterator[tup
     image = start.detach().clone()
     first, second = torch.zeros_like(image), torch.zeros_like(image)
     for step in itertools.count(1):
-        losses = objective(image.requires_grad_())
-        (gradient,) = torch.autograd.grad(losses["total"], image)
+        losses, gradient = slope(image)
         with torch.no_grad():
             first.lerp_(gradient, 1.0 - BETAS[0])
             second.lerp_(gradient.square(), 1.0 - BETAS[1])
             direction = first / (1.0 - BETAS[0] ** step)
             spread = (second / (1.0 - BETAS[1] ** step)).sqrt()
             image = (image - step_size * direction / (spread + EPSILON)).clamp(0.0, 1.0)
-        yield image, {name: loss.detach() for name, loss in losses.items()}
+        yield image, losses
 
 
 def _lbfgs(start: Tensor, objective: Objective) -> Iterator[tuple[Tensor, Losses]]:

@@ -1,0 +1,1 @@
+"""How speed is measured where a stopwatch alone would not be fair."""
