@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo cluster-demo test lint run bench bench-keep bench-check bench-scale
-.PHONY: prove-crash prove-fair prove-discord soak clean
+.PHONY: help install demo cluster-demo test lint run bench bench-keep bench-check bench-scale prove-crash \
+	prove-fair prove-discord prove-fuzz prove-disk prove-config soak audit clean
 
 help:  ## Show what there is to make.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,20 @@ prove-discord: $(STAMP)  ## Storms at Discord's door: every result arrives late,
 
 soak: $(STAMP)  ## 500 jobs in 30 minutes with faults throughout: all accounted for, nothing grows (ARGS="--minutes 1 --jobs 20").
 	$(BIN)/python benchmarks/reliability/soak.py $(ARGS)
+
+prove-fuzz: $(STAMP)  ## 2,000 mutated pictures through the real worker: each a picture or one sentence.
+	$(BIN)/python benchmarks/reliability/fuzz.py $(ARGS)
+
+prove-disk: $(STAMP)  ## Full disk, read-only folder, damaged database, missing picture: nothing else is lost.
+	$(BIN)/python benchmarks/reliability/disk.py $(ARGS)
+
+prove-config: $(STAMP)  ## Every key of config.toml wrong in turn: status 78, one line, no value.
+	$(BIN)/python benchmarks/reliability/config.py
+
+audit: $(STAMP)  ## Ask the advisory database about every pinned package (needs the network).
+	test -x $(VENV)/audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet 'pip-audit>=2.7'
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean:  ## Remove what the other targets made here.
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

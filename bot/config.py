@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from bot.pool.devices import parse_devices
 from nst_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ Pixels = Annotated[int, Field(ge=64, le=4096)]
 class Section(BaseModel):
     """A table of the file: frozen, and a key nobody knows is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DiscordSection(Section):
     """How the bot behaves on Discord."""
 
     edit_every_s: Annotated[float, Field(ge=1, le=60)] = 3.0
-    dev_guild: Annotated[int, Field(ge=0)] = 0
+    dev_guild: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class LimitsSection(Section):
@@ -88,7 +89,7 @@ class StoreSection(Section):
 class WebSection(Section):
     """Health and metrics over HTTP."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(pattern=r"^[0-9A-Za-z:.-]+$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
@@ -135,16 +136,39 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Setting
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {key}: {first['msg']}") from None
-    secrets = {key: environ.get(variable, "").strip() for key, variable in SECRETS.items()}
-    return settings.model_copy(
-        update={key: SecretStr(secret) if secret else None for key, secret in secrets.items()}
-    )
+    try:
+        _look_outside(settings)
+    except ConfigError as error:
+        raise ConfigError(f"{path or 'default settings'}: {error}") from None
+    secrets = {key: _secret(variable, environ) for key, variable in SECRETS.items()}
+    return settings.model_copy(update=secrets)
 
 
 def secrets_of(settings: Settings) -> list[str]:
     """Return what must never be written into a log."""
     known = (settings.token, settings.nats_token)
     return [secret.get_secret_value() for secret in known if secret is not None]
+
+
+def _look_outside(settings: Settings) -> None:
+    """Refuse what can be seen to be wrong before anything is started.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    if settings.workers.devices.strip().lower() != "auto":
+        parse_devices(settings.workers.devices)
+    if settings.nats.ca_file and not Path(settings.nats.ca_file).is_file():
+        raise ConfigError("nats.ca_file: No such file")
+    if settings.data.exists() and not settings.data.is_dir():
+        raise ConfigError("store.path: Not a folder")
+
+
+def _secret(variable: str, environ: Mapping[str, str]) -> SecretStr | None:
+    text = environ.get(variable, "").strip()
+    if text and not (text.isascii() and text.isprintable() and " " not in text):
+        raise ConfigError(f"environment: {variable}: no token has such characters in it; copy it again")
+    return SecretStr(text) if text else None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bot.intake import MIB
-from nst_core.errors import USER_ERRORS, Fault, UploadTooLarge
+from bot.pool.process import without_secrets
+from nst_core import formats
+from nst_core.errors import USER_ERRORS, BadImage, Fault, UploadTooLarge
 
 if TYPE_CHECKING:
     from bot.config import LimitsSection
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 WITHIN_S: Final = 60.0
-"""It loads the painting libraries first; a cold disk and a picture of 64 megapixels take half a minute."""
+"""On a cold disk a picture of 64 megapixels takes half a minute."""
 MOST_UNCOPIED_MIB: Final = 4.0
 """What is kept as it came, where there is nothing to make copies with."""
 
@@ -48,7 +51,7 @@ async def make(
         within_s: how long it may take.
 
     Raises:
-        UserError: it is no picture that can be painted from.
+        UserError: it is no picture that can be painted from, or one that takes too much time or memory.
         Fault: the program failed.
     """
     process = await asyncio.create_subprocess_exec(
@@ -57,12 +60,14 @@ async def make(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env=without_secrets(os.environ),
     )
     try:
         async with asyncio.timeout(within_s):
             output, complaint = await process.communicate(image)
     except TimeoutError:
-        raise Fault(f"no copies within {within_s} s") from None
+        log.warning("copies_too_slow within_s=%s bytes=%d", within_s, len(image))
+        raise BadImage("image_too_costly", role="style") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -71,6 +76,9 @@ async def make(
         return _read(output)
     if b"ModuleNotFoundError" in complaint:  # a bot whose workers are other machines
         return _as_it_came(image)
+    if process.returncode is not None and process.returncode < 0:  # the decoder crashed on it
+        log.warning("copies_crashed exit_code=%d bytes=%d", process.returncode, len(image))
+        raise BadImage("image_damaged", role="style", kind=formats.picture_format(image))
     raise Fault(f"no copies: {complaint.decode(errors='replace')[-2000:]}")
 
 

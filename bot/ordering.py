@@ -20,7 +20,7 @@ from bot.jobs.fetching import FetchingCard
 from bot.jobs.model import JobOrder, StyleSource
 from bot.partying import at_party
 from bot.ui import cards
-from bot.ui.answers import private_words, public_words
+from bot.ui.answers import answer_with_card, private_words, public_words
 from bot.ui.modals import OrderForm, Questions
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ async def place_order(
     """
     bot = interaction.client
     card = cards.received(private_words(interaction) if private else public_words(interaction))
-    answer = await interaction.response.send_message(view=card.view, ephemeral=private)
-    public_id = None if private else answer.message_id
+    card_id = await answer_with_card(interaction, card.view, private=private)
+    public_id = None if private else card_id
     async with bot.fetching.noted(_fetching_card(interaction, public_id)):
         order = dataclasses.replace(await fetch(), card_message_id=public_id)
         job = await bot.service.submit(order)
-    bot.delivery.follow(job, card_message_id=answer.message_id, interaction=interaction)
+    bot.delivery.follow(job, card_message_id=card_id, interaction=interaction)
 
 
 def order_of(

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import io
 import logging
+import os
 import sys
 from asyncio.subprocess import PIPE
 from typing import TYPE_CHECKING, Final
 
+from bot.pool.process import without_secrets
 from nst_core.protocol import write_frame
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ async def draw_sheet(
     for picture in pictures:
         write_frame(frames, picture)
     try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=without_secrets(os.environ)
+        )
     except OSError as error:
         log.warning("sheet_not_started error=%s", error)
         return None

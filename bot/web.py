@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -37,7 +39,7 @@ def application(checks: Checks, metrics: Metrics | None = None) -> web.Applicati
         return web.json_response({"alive": True})
 
     async def ready(_request: web.Request) -> web.Response:
-        results = {name: await _holds(check) for name, check in checks.items()}
+        results = {name: await holds(check) for name, check in checks.items()}
         passed = all(results.values())
         return web.json_response({"ready": passed, "checks": results}, status=200 if passed else 503)
 
@@ -84,11 +86,17 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        raise ConfigError(f"web.port: {host}:{port} cannot be listened on ({error.strerror})") from None
+        # "No such host" has no address in it; every other message names host and port.
+        key, reason = (
+            ("web.host", error.strerror)
+            if isinstance(error, socket.gaierror)
+            else ("web.port", os.strerror(error.errno or 0))
+        )
+        raise ConfigError(f"{key}: this address cannot be listened on ({reason})") from None
 
 
-async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:
-    """A check that cannot even be made does not hold."""
+async def holds(check: Callable[[], Awaitable[bool]]) -> bool:
+    """Return whether a check holds; one that cannot even be made does not."""
     try:
         return await check()
     except Exception:  # noqa: BLE001 - whatever is wrong, the answer is "not ready"

@@ -13,6 +13,7 @@ import sys
 from typing import Final
 
 from nst_core.errors import UserError
+from nst_core.limits import Limits
 
 STYLE_PX: Final = 1600
 """Long side of the copy to paint from: more than the largest picture needs of a style."""
@@ -28,10 +29,10 @@ def thumbnail(data: bytes) -> bytes:
     Raises:
         BadImage: no picture, or none that can be painted.
     """
-    from nst_core import images  # noqa: PLC0415 - it brings torch, which a list of paintings never needs
+    from nst_core import decoding  # noqa: PLC0415 - it brings Pillow, which a list of paintings never needs
 
-    image = images.decode(data, long_side_px=THUMBNAIL_PX)
-    return images.view(image, long_side_px=THUMBNAIL_PX, quality=THUMBNAIL_QUALITY)
+    image = decoding.decode(data, long_side_px=THUMBNAIL_PX)
+    return decoding.view(image, long_side_px=THUMBNAIL_PX, quality=THUMBNAIL_QUALITY)
 
 
 def style_copy(data: bytes, *, megapixels: float) -> bytes:
@@ -41,11 +42,11 @@ def style_copy(data: bytes, *, megapixels: float) -> bytes:
         BadImage: no picture, or none that can be painted.
         UploadTooLarge: more bytes than accepted.
     """
-    from nst_core import images  # noqa: PLC0415 - as above
+    from nst_core import decoding  # noqa: PLC0415 - as above
 
-    limits = images.Limits(max_bytes=max(1, len(data)), max_megapixels=max(1, int(megapixels)))
-    image = images.decode(data, role="style", limits=limits, long_side_px=STYLE_PX)
-    return images.view(image, long_side_px=STYLE_PX, quality=STYLE_QUALITY)
+    limits = _limits(data, megapixels)
+    image = decoding.decode(data, role="style", limits=limits, long_side_px=STYLE_PX)
+    return decoding.view(image, long_side_px=STYLE_PX, quality=STYLE_QUALITY)
 
 
 def answer(data: bytes, *, megapixels: float) -> bytes:
@@ -59,12 +60,20 @@ def answer(data: bytes, *, megapixels: float) -> bytes:
     return json.dumps({"lengths": [len(style), len(small)]}).encode() + b"\n" + style + small
 
 
+def _limits(data: bytes, megapixels: float) -> Limits:
+    return Limits(max_bytes=max(1, len(data)), max_megapixels=max(1, int(megapixels)))
+
+
 def main() -> None:
-    """Read a picture, print its copies."""
+    """Read a picture, print its copies; in no more memory than a picture needs."""
+    from nst_core import decoder  # noqa: PLC0415 - as above
+
     parser = argparse.ArgumentParser(prog="python -m nst_core.copies", description="Copy a picture smaller.")
     parser.add_argument("--megapixels", type=float, default=64.0, help="largest picture (default: 64)")
     arguments = parser.parse_args()
-    sys.stdout.buffer.write(answer(sys.stdin.buffer.read(), megapixels=arguments.megapixels))
+    data = sys.stdin.buffer.read()
+    decoder.limit_memory(decoder.memory_for(_limits(data, arguments.megapixels)))
+    sys.stdout.buffer.write(answer(data, megapixels=arguments.megapixels))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "structure": "構図",
     },
 }
+DECADES_SHOWN: Final = 1e4
+"""A term that begins at almost nothing must not press the others flat."""
 JAPANESE_FONTS: Final = (
     "Noto Sans CJK JP",
     "Noto Sans JP",
@@ -145,6 +147,8 @@ def _mark_scales(axes: Axes, scale_starts: Sequence[tuple[int, int]]) -> None:
 
 def _dress(axes: Axes, words: Mapping[str, str], *, steps: int) -> None:
     axes.set_yscale("log")
+    lowest, highest = axes.get_ylim()
+    axes.set_ylim(bottom=max(lowest, highest / DECADES_SHOWN))
     axes.set_xlim(1, max(2, steps))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.set_title(words["title"], loc="left", fontsize=20, pad=12)

@@ -48,6 +48,10 @@ SENTENCES: Final[dict[str, str]] = {
     "image_damaged": (
         "{role} is a damaged or incomplete {kind} file: open it, save it again as PNG or JPEG, and send that."
     ),
+    "image_too_costly": (
+        "{role} needs more time or memory to open than I can give it: "
+        "open it, save it again as a smaller PNG or JPEG, and send that."
+    ),
     "image_too_small": (
         "{role} is only {width_px}×{height_px} pixels: both sides need at least {least_px}. "
         "Send a larger copy."

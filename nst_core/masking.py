@@ -15,6 +15,7 @@ from nst_core.images import DEFAULT_LIMITS, decode
 if TYPE_CHECKING:
     from PIL import Image
 
+    from nst_core.decoding import Decode
     from nst_core.images import Limits
 
 MOST_DISTORTION: Final = 1.05
@@ -29,6 +30,7 @@ def read_mask(
     *,
     limits: Limits = DEFAULT_LIMITS,
     long_side_px: int | None = None,
+    read: Decode = decode,
 ) -> Image.Image:
     """Return a mask as a grey picture; where it is transparent it is black.
 
@@ -37,12 +39,13 @@ def read_mask(
         content_size_px: the content image's (width, height), or another size of its shape.
         limits: what is accepted.
         long_side_px: a hint that no more detail is needed.
+        read: decodes it.
 
     Raises:
         BadImage: no picture, all black, or of another shape than the content.
         UploadTooLarge: more bytes than accepted.
     """
-    mask = decode(data, role="mask", limits=limits, long_side_px=long_side_px, backdrop="black").convert("L")
+    mask = read(data, role="mask", limits=limits, long_side_px=long_side_px, backdrop="black").convert("L")
     ratio = (mask.width / mask.height) / (content_size_px[0] / content_size_px[1])
     if abs(math.log(ratio)) > math.log(MOST_DISTORTION):
         raise BadImage("mask_shape")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from nst_core.decoding import Decode
     from nst_core.features import FeatureExtractor
     from nst_core.images import Limits
     from nst_core.protocol import StyleRequest
@@ -100,6 +101,7 @@ def paint(
     limits: Limits = DEFAULT_LIMITS,
     walk: Walk | None = None,
     impress: Walk | None = None,
+    read: Decode = decode,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Progress | Pastiche]:
     """Paint what is asked for.
@@ -112,6 +114,7 @@ def paint(
         limits: what is accepted as a picture.
         walk: the algorithm; by default `steps`.
         impress: makes the first impression, its first step; by default `impression`.
+        read: decodes the pictures; a worker has strangers' ones decoded by a `Decoder`.
         clock: seconds, only ever subtracted.
 
     Yields:
@@ -125,7 +128,7 @@ def paint(
         Cancelled: as wished.
     """
     began = clock()
-    pictures = decoded(request, limits=limits, wish=wish)
+    pictures = decoded(request, limits=limits, wish=wish, read=read)
     course, pace = begun(request, pictures), Pace(clock)
     if wish() is None and (sketch := _sketch(request, pictures, extractor, impress or impression)):
         pace.show()
@@ -147,19 +150,20 @@ def decoded(
     *,
     limits: Limits = DEFAULT_LIMITS,
     wish: Callable[[], bool | None] = lambda: None,
+    read: Decode = decode,
 ) -> Pictures:
     """Return the request's pictures; arguments and errors as for `paint`."""
     size_px = request.params.long_side_px
-    content = decode(request.content, role="content", limits=limits, long_side_px=size_px)
+    content = read(request.content, role="content", limits=limits, long_side_px=size_px)
     styles = []
     for style in request.styles:
         if wish() is False:
             raise Cancelled
-        image = decode(style.image, role="style", limits=limits, long_side_px=_style_px(request))
+        image = read(style.image, role="style", limits=limits, long_side_px=_style_px(request))
         styles.append(image)
     mask = None
     if request.mask is not None:
-        mask = read_mask(request.mask, content.size, limits=limits, long_side_px=size_px)
+        mask = read_mask(request.mask, content.size, limits=limits, long_side_px=size_px, read=read)
     return Pictures(content=content, styles=styles, mask=mask)
 
 

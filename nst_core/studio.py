@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from nst_core.decoder import Decoder
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import Limits, encode
 from nst_core.painting import paint
@@ -51,7 +52,7 @@ def open_studio(
         torch.set_num_threads(max(1, torch.get_num_threads() // share))
     limits = Limits(max_bytes=int(upload_mib * 2**20), max_megapixels=max(1, int(megapixels)))
     features = load_extractor(extractor, device=name, dtype=feature_dtype(name))
-    painter = functools.partial(paint, extractor=features, limits=limits)
+    painter = functools.partial(paint, extractor=features, limits=limits, read=Decoder(limits))
     _warm_up(functools.partial(painter, impress=lambda *_: iter(())))
     threading.Thread(target=_load_later, name="load-later", daemon=True).start()
     ready = Ready(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ SIMULATOR = "bot.rehearsal.realtime"
 """The one module of the bot that loads simcord, which draws its page with Pillow."""
 SHARED = ("nst_core", "nst_core.errors", "nst_core.formats", "nst_core.presets", "nst_core.protocol")
 """What the bot may load of nst_core: standard library only."""
+OPENS_ADDRESSES = {"bot/status.py", "nst_core/vgg19.py", "nst_core/presets/download.py"}
 
 IMPORT_EACH = """
 import importlib, json, sys
@@ -91,6 +93,14 @@ def test_nst_core_is_never_asynchronous() -> None:
         source = path.read_text(encoding="utf-8")
         assert "import asyncio" not in source, path
         assert "async def" not in source, path
+
+
+def test_no_address_of_a_person_is_ever_opened() -> None:
+    """Only these files open addresses, all of them our own: weights, museums, the bot's own health page."""
+    opening = re.compile(r"\b(urlopen|urlretrieve|ClientSession|http\.client|create_connection|requests\.)")
+    paths = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "nst_core").rglob("*.py")]
+    found = {path for path in paths if opening.search(path.read_text(encoding="utf-8"))}
+    assert {path.relative_to(ROOT).as_posix() for path in found} == OPENS_ADDRESSES
 
 
 @pytest.mark.parametrize("module", SHARED)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lives import Lives
-from verdict import Verdict, all_over, judge, states_in, until
+from verdict import Verdict, all_over, job_of, judge, states_in, until
 from wire import server
 
 PEOPLE = 6
@@ -63,7 +63,7 @@ async def prove(plan: Plan, folder: Path) -> Outcome:
         lives = Lives(discord, folder)
         try:
             await lives.begin()
-            await _order(discord, plan.jobs)
+            await _order(discord, lives, plan.jobs)
             killed = await _kill(lives, plan, rng)
             await until(lambda: all_over(lives.data, jobs=plan.jobs), within_s=OVER_WITHIN_S)
             await lives.end()
@@ -81,12 +81,12 @@ async def prove(plan: Plan, folder: Path) -> Outcome:
         )
 
 
-async def _order(discord: server.WireDiscord, jobs: int) -> None:
-    """Let everybody order, and wait until each card tells of its job."""
+async def _order(discord: server.WireDiscord, lives: Lives, jobs: int) -> None:
+    """Let everybody order, and wait until each order is in the store."""
     channels = [discord.state.open_channel() for _ in range(PEOPLE)]
     places = [(1000 + who % PEOPLE, channels[who % PEOPLE]) for who in range(jobs)]
     asked = [await discord.order(person, channel, preset="scream") for person, channel in places]
-    if not await until(lambda: all(map(discord.job_of, asked)), within_s=ORDERED_WITHIN_S):
+    if not await until(lambda: all(job_of(lives.data, each) for each in asked), within_s=ORDERED_WITHIN_S):
         raise TimeoutError("not every order was taken")
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lives import Lives
-from verdict import UNFINISHED, judge, states_in, until
+from verdict import UNFINISHED, job_of, judge, states_in, until
 from wire import server
 from wire.state import NONCE_LASTS_S
 
@@ -52,12 +52,14 @@ class Phase:
         chances: what happens to requests.
         act: what somebody, or Discord itself, does.
         nonce_lasts_s: how long Discord remembers a nonce.
+        from_the_start: while people order, too, and the bot answers them.
     """
 
     name: str
     chances: dict[Fault, float] = field(default_factory=dict)
     act: Act | None = None
     nonce_lasts_s: float = NONCE_LASTS_S
+    from_the_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ async def delete_channel_and_close(discord: WireDiscord, asked: list[Asked]) -> 
 
 
 PHASES: Final = (
+    Phase("answers cut", {"cut_before": 0.15, "cut_after": 0.15}, from_the_start=True),
     Phase("429 on routes", {"429": 0.5}),
     Phase("429 everywhere", {"429_global": 0.4}),
     Phase("5xx", {"5xx": 0.45}),
@@ -159,15 +162,18 @@ async def _lap(discord: WireDiscord, lives: Lives, phase: Phase, jobs: int) -> L
     began, weather = time.monotonic(), discord.weather
     channel_id = discord.state.open_channel()
     await until(lambda: discord.gateway.connected, within_s=ORDERED_WITHIN_S)
+    before = weather.counts.total()
+    weather.spares_answers = not phase.from_the_start
+    weather.chances = phase.chances if phase.from_the_start else {}
     asked = [await discord.order(PERSON, channel_id, preset="scream") for _ in range(jobs)]
-    if not await until(lambda: all(map(discord.job_of, asked)), within_s=ORDERED_WITHIN_S):
+    if not await until(lambda: all(job_of(lives.data, each) for each in asked), within_s=ORDERED_WITHIN_S):
         raise TimeoutError(f"{phase.name}: not every order was taken")
-    before, names = weather.counts.total(), [discord.job_of(each) for each in asked]
+    names = [job_of(lives.data, each) for each in asked]
     discord.state.nonce_lasts_s = phase.nonce_lasts_s
     weather.chances = phase.chances
     if phase.act is not None:
         await phase.act(discord, asked)
-        names += [await _name(discord, each) for each in asked[jobs:]]
+        names += [await _name(lives, each) for each in asked[jobs:]]
     ids = [name for name in names if name]
 
     def over() -> bool:
@@ -175,16 +181,16 @@ async def _lap(discord: WireDiscord, lives: Lives, phase: Phase, jobs: int) -> L
         return not any(states[job_id] in UNFINISHED for job_id in ids)
 
     await until(over, within_s=STORM_S)
-    weather.chances = {}
+    weather.chances, weather.spares_answers = {}, True
     await until(over, within_s=OVER_WITHIN_S)
     discord.state.nonce_lasts_s = NONCE_LASTS_S
     faults = weather.counts.total() - before
     return Lap(phase.name, ids, faults, _places(discord, ids), time.monotonic() - began)
 
 
-async def _name(discord: WireDiscord, asked: Asked) -> str | None:
-    await until(lambda: discord.job_of(asked) is not None, within_s=ORDERED_WITHIN_S)
-    return discord.job_of(asked)
+async def _name(lives: Lives, asked: Asked) -> str | None:
+    await until(lambda: job_of(lives.data, asked) is not None, within_s=ORDERED_WITHIN_S)
+    return job_of(lives.data, asked)
 
 
 def _places(discord: WireDiscord, ids: list[str]) -> dict[str, int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from wire.state import WireState
+    from wire.state import Asked, WireState
 
 UNFINISHED = frozenset({"queued", "running", "delivering"})
 
@@ -47,10 +47,21 @@ class Verdict:
         return wrong + [f"posted, but not done: {job_id}" for job_id in self.strangers]
 
 
+def _opened(data: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"file:{data / 'gafuu.sqlite3'}?mode=ro", uri=True, timeout=10))
+
+
 def states_in(data: Path) -> dict[str, str]:
     """Return the state of every job of a store, which a bot may have open."""
-    with closing(sqlite3.connect(f"file:{data / 'gafuu.sqlite3'}?mode=ro", uri=True, timeout=10)) as db:
+    with _opened(data) as db:
         return dict(db.execute("SELECT id, state FROM jobs"))
+
+
+def job_of(data: Path, asked: Asked) -> str | None:
+    """Return the job that came of a command, once it is in the store."""
+    with _opened(data) as db:
+        row = db.execute("SELECT id FROM jobs WHERE card_message_id = ?", (asked.card_id,)).fetchone()
+    return row[0] if row else None
 
 
 def judge(data: Path, state: WireState, *, unpostable: frozenset[str] = frozenset()) -> Verdict:

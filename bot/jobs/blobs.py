@@ -9,13 +9,17 @@ import hashlib
 import os
 import threading
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bot.jobs.disk import BlobGone, disk_faults, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
+
+
+PROBE: Final = bytes(64 * 1024)
+"""As large as a small picture: on a full disk a few bytes may still find room."""
 
 
 class BlobFolder:
@@ -52,6 +56,19 @@ class BlobFolder:
             if not self._refresh(name):
                 self._write_new(name, content)
         return name
+
+    def probe(self) -> None:
+        """Write a file and remove it.
+
+        Raises:
+            DiskFault: that does not work.
+        """
+        path = self._incoming / uuid.uuid4().hex
+        with disk_faults("write a file to see that it can be done"):
+            try:
+                path.write_bytes(PROBE)
+            finally:
+                path.unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
         """Return the bytes.

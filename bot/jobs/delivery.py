@@ -15,6 +15,7 @@ from bot.i18n import words_in
 from bot.jobs.disk import DiskFault
 from bot.jobs.model import FINAL_STATES
 from bot.jobs.newest import Newest
+from bot.jobs.tasks import TaskSet
 from bot.ui import cards
 from bot.ui.buttons import custom_id
 from bot.ui.posting import PATIENCE_S, Card, Letter, NotNow, send_as_follow_up, send_directly, send_to_channel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bot.ui.cards import Post
 
 log: Final = logging.getLogger(__name__)
+DISK_PAUSE_S: Final = 5.0
 
 
 class Delivery:
@@ -39,6 +41,8 @@ class Delivery:
         service: tells how the jobs stand.
         edit_every_s: the least time between two edits of one card.
         patience_s: the pauses between attempts at sending a result.
+        disk_pause_s: how long to wait before a store in trouble is asked again.
+        put_off_s: the pause after all of those, until everything is tried anew.
     """
 
     def __init__(
@@ -48,11 +52,16 @@ class Delivery:
         *,
         edit_every_s: float,
         patience_s: tuple[float, ...] = PATIENCE_S,
+        disk_pause_s: float = DISK_PAUSE_S,
+        put_off_s: float = 1800.0,
     ) -> None:
         self._client = client
+        self._put_off_s = put_off_s
         self._service = service
         self._edit_every_s = edit_every_s
         self._patience_s = patience_s
+        self._disk_pause_s = disk_pause_s
+        self._late = TaskSet()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def follow(
@@ -96,19 +105,29 @@ class Delivery:
         """
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within_s)
+        self._late.cancel()
+        await self._late.wait()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _follow(self, job: JobRecord, card: Card) -> None:
+        while await self._is_put_off(job, card):  # noqa: ASYNC110 - nothing tells that Discord is back
+            await asyncio.sleep(self._put_off_s)
+
+    async def _is_put_off(self, job: JobRecord, card: Card) -> bool:
+        """See a job through; tell whether its result could not be posted for now."""
+        put_off = False
         try:
             await self._accompany(job, card)
         except* NotNow:
-            log.warning("result_waits job=%s", job.id)  # for the next start
+            log.warning("result_waits job=%s", job.id)
+            put_off = True
         except* Exception:
             log.exception("delivery_failed job=%s", job.id)
             text = words_in(job.public_locale).say("answer.fault", id=job.id)
             await card.show_surely(cards.note(text), patience_s=self._patience_s)
+        return put_off
 
     async def _accompany(self, job: JobRecord, card: Card) -> None:
         newest: Newest[JobView] = Newest()
@@ -156,7 +175,7 @@ class Delivery:
         message, is_private = await self._send_result(view, card)
         # Only a message in the job's own channel can be linked to from there.
         message_id = None if message is None or is_private else message.id
-        await self._service.delivered(view.job.id, result_message_id=message_id)
+        await self._note(view.job.id, message_id)
         log.info(
             "result_posted job=%s message=%s private=%s", view.job.id, message and message.id, is_private
         )
@@ -165,6 +184,18 @@ class Delivery:
         if is_private:
             return cards.sent_privately(view, words)
         return cards.done(view, words, message_id=message.id)
+
+    async def _note(self, job_id: str, message_id: int | None) -> None:
+        """Store that a result has arrived; a store in trouble is asked again until it takes it."""
+        try:
+            await self._service.delivered(job_id, result_message_id=message_id)
+        except DiskFault as fault:
+            log.error("delivery_not_stored job=%s error=%s", job_id, fault)  # noqa: TRY400 - no bug of ours
+            self._late.own(self._note_later(job_id, message_id), name=f"note-{job_id}")
+
+    async def _note_later(self, job_id: str, message_id: int | None) -> None:
+        await asyncio.sleep(self._disk_pause_s)
+        await self._note(job_id, message_id)
 
     async def _send_result(self, view: JobView, card: Card) -> tuple[discord.Message | None, bool]:
         """Send the result to the first place that takes it; return the message, and whether it is private."""

@@ -41,17 +41,17 @@ def disk_faults(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def start_errors(folder: Path) -> Iterator[None]:
-    """Turn errors of the file system and of SQLite into a `ConfigError` that names the folder."""
+def start_errors() -> Iterator[None]:
+    """Turn errors of the file system and of SQLite into a `ConfigError` that names the key."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise ConfigError(f"store.path: {folder}: gafuu.sqlite3 cannot be used ({error})") from error
+        raise ConfigError(f"store.path: gafuu.sqlite3 cannot be used ({error})") from error
     except sqlite3.DatabaseError as error:
         hint = "damaged; restore a copy, or move it away to begin anew"
-        raise ConfigError(f"store.path: {folder}: gafuu.sqlite3 is {hint} ({_one_line(error)})") from error
+        raise ConfigError(f"store.path: gafuu.sqlite3 is {hint} ({_one_line(error)})") from error
     except OSError as error:
-        raise ConfigError(f"store.path: {folder}: {error.strerror or error}") from error
+        raise ConfigError(f"store.path: {error.strerror or type(error).__name__}") from error
 
 
 def _one_line(error: Exception) -> str:
@@ -72,7 +72,7 @@ class FolderLock:
         except OSError:
             self._file.close()
             raise ConfigError(
-                f"store.path: {folder}: another Gafuu is using this folder; stop it, or choose another path"
+                "store.path: another Gafuu is using this folder; stop it, or choose another path"
             ) from None
 
     def release(self) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bot.jobs import retry
-from bot.jobs.disk import DiskFault
+from bot.jobs.disk import BlobGone, DiskFault
 from bot.jobs.model import JobView
 from bot.jobs.queue import Ticket
-from nst_core.errors import Fault
+from nst_core.errors import Fault, Unavailable
 from nst_core.protocol import Failure, StyleRequest, WeightedStyle
 
 if TYPE_CHECKING:
@@ -52,11 +52,15 @@ async def request_for(record: JobRecord, store: JobStore) -> StyleRequest:
     """Return a job's next attempt, its pictures read from the store.
 
     Raises:
+        Unavailable: one of them is gone; only whoever ordered it can send it again.
         Fault: they cannot be read. Not the store's trouble but this job's: it must not hold up the others.
     """
     try:
         content = await store.read_blob(record.content_blob)
         images = [await store.read_blob(name) for name in record.style_blobs]
+    except BlobGone as gone:
+        logger.error("job_inputs_gone job=%s error=%s", record.id, gone)  # noqa: TRY400 - no bug of ours
+        raise Unavailable("job_forgotten") from gone
     except DiskFault as fault:
         raise Fault(f"inputs cannot be read: {fault}") from fault
     return StyleRequest(

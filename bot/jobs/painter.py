@@ -21,8 +21,8 @@ from bot.jobs.model import JobView
 from bot.jobs.paced import Paced
 from bot.jobs.tasks import TaskSet
 from bot.pool.base import NoFreeSlot
-from nst_core.errors import Fault
-from nst_core.protocol import Failure, Pastiche, Progress
+from nst_core.errors import Fault, UserError
+from nst_core.protocol import Failure, Pastiche, Progress, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -155,6 +155,8 @@ class Painter:
                 logger.error("job_waits_for_disk job=%s error=%s", live.record.id, fault)  # noqa: TRY400 - no bug of ours
                 self._wait_again(live)
                 await asyncio.sleep(self._pause_s)
+            except UserError as error:
+                await self._end(live, "failed", failure(live.record.id, live.record.attempt, error))
             except Exception as error:  # noqa: BLE001 - one job's trouble must not stop the others
                 await self._end(live, "failed", fault_of(live.record, error))
 

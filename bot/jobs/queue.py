@@ -18,12 +18,11 @@ ahead by coming back, and whoever waits is served after finitely many starts who
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,10 +62,6 @@ class Ticket:
         """The guild, or the person alone with the bot."""
         return ("person", self.owner_id) if self.guild_id is None else ("guild", self.guild_id)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Ticket:
-        """Return the ticket itself: it never changes."""
-        return self
-
 
 class Turns(Generic[K]):
     """Weighted fair queueing between parties that come and go.
@@ -88,6 +83,12 @@ class Turns(Generic[K]):
         self._weights: dict[K, float] = {}
         """Of those who had a turn, at their last one."""
 
+    def copied(self) -> Turns[K]:
+        """Return turns that go on from here without touching these."""
+        other: Turns[K] = Turns()
+        vars(other).update(vars(self) | {"_tags": dict(self._tags), "_weights": dict(self._weights)})
+        return other
+
     def come(self, party: K) -> None:
         """Let a party want turns that wanted none so far."""
         self._tags.setdefault(party, (self._now, 0))
@@ -102,10 +103,17 @@ class Turns(Generic[K]):
         self._turns += 1
         self._tags[party] = (self._tags[party][0] + 1 / weights[party], self._turns)
         self._weights[party] = weights[party]
-        self._now += 1 / (sum(weights.values()) + self._weight_of_absent(weights))
+        everybody_is_here = len(self._tags) == len(weights)
+        total = sum(weights.values()) + (0 if everybody_is_here else self._weight_of_absent(weights))
+        self._now += 1 / total
+        if not everybody_is_here:
+            self._forget_absent(weights)
+        return party
+
+    def _forget_absent(self, weights: Mapping[K, float]) -> None:
+        """Drop those who want no turn now and have worked off their last one."""
         self._tags = {key: tag for key, tag in self._tags.items() if key in weights or tag[0] >= self._now}
         self._weights = {key: weight for key, weight in self._weights.items() if key in self._tags}
-        return party
 
     def _weight_of_absent(self, weights: Mapping[K, float]) -> float:
         """Return the weight of those who want no turn now, but whose last one is still being worked off.
@@ -131,6 +139,12 @@ class _People:
 
     def __bool__(self) -> bool:
         return bool(self._jobs)
+
+    def copied(self) -> _People:
+        other = _People()
+        jobs = {person: jobs.copy() for person, jobs in self._jobs.items()}
+        vars(other).update(_turns=self._turns.copied(), _jobs=jobs)
+        return other
 
     def push(self, ticket: Ticket) -> None:
         if ticket.owner_id not in self._jobs:
@@ -159,6 +173,12 @@ class _Servers:
 
     def __bool__(self) -> bool:
         return any(self._people.values())
+
+    def copied(self) -> _Servers:
+        other = _Servers()
+        people = {server: people.copied() for server, people in self._people.items()}
+        vars(other).update(_turns=self._turns.copied(), _people=defaultdict(_People, people))
+        return other
 
     def push(self, ticket: Ticket) -> None:
         if not self._people[ticket.server]:
@@ -280,7 +300,9 @@ class FairQueue:
 
     def order(self) -> list[str]:
         """Return the waiting jobs in the order in which they would start if nobody else came."""
-        future = copy.deepcopy(self)
+        future = FairQueue(queue_limit=self._queue_limit, per_person=self._per_person)
+        lanes = {lane: servers.copied() for lane, servers in self._lanes.items()}
+        vars(future).update(vars(self) | {"_lanes": lanes, "_waiting": dict(self._waiting), "_under_way": {}})
         return [ticket.job_id for ticket in iter(future.pop, None)]
 
     def position(self, job_id: str) -> int | None:

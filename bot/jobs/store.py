@@ -79,12 +79,12 @@ class JobStore:
                 was written by a newer version.
         """
         async with contextlib.AsyncExitStack() as undo:
-            with start_errors(folder):
+            with start_errors():
                 lock, blobs = await asyncio.to_thread(_claim, folder)
                 undo.callback(lock.release)
                 db = await aiosqlite.connect(folder / "gafuu.sqlite3", isolation_level=None)
                 undo.push_async_callback(db.close)
-                await _prepare(db, folder)
+                await _prepare(db)
             store = cls(db, blobs, lock, clock)
             undo.pop_all()
         return store
@@ -234,6 +234,11 @@ class JobStore:
         async with self._transaction("keep a setting"):
             await self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
+    async def probe(self) -> None:
+        """Write a row and a file, to see that it can be done."""
+        await self.set_value("readiness", str(self._clock()))
+        await asyncio.to_thread(self._blobs.probe)
+
     async def sweep(self, *, inputs_s: float, results_s: float) -> int:
         """Remove what has been kept long enough, counted from the end of its job, and files of no use.
 
@@ -319,7 +324,7 @@ def _claim(folder: Path) -> tuple[FolderLock, BlobFolder]:
         raise
 
 
-async def _prepare(db: aiosqlite.Connection, folder: Path) -> None:
+async def _prepare(db: aiosqlite.Connection) -> None:
     db.row_factory = sqlite3.Row
     db.text_factory = _lenient_text
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
@@ -327,7 +332,7 @@ async def _prepare(db: aiosqlite.Connection, folder: Path) -> None:
     verdict = await db.execute_fetchall("PRAGMA quick_check(1)")
     if [tuple(row) for row in verdict] != [("ok",)]:
         raise sqlite3.DatabaseError("; ".join(str(row[0]) for row in verdict))
-    await _migrate(db, folder)
+    await _migrate(db)
     await db.execute("INSERT OR REPLACE INTO settings VALUES ('opened', strftime('%s'))")  # it can be written
 
 
@@ -336,12 +341,10 @@ def _lenient_text(text: bytes) -> str:
     return text.decode(errors="replace")
 
 
-async def _migrate(db: aiosqlite.Connection, folder: Path) -> None:
+async def _migrate(db: aiosqlite.Connection) -> None:
     rows = await db.execute_fetchall("PRAGMA user_version")
     (version,) = next(iter(rows))
     if version > len(schema.MIGRATIONS):
-        raise ConfigError(
-            f"store.path: {folder}: written by a newer Gafuu; update this one, or choose another path"
-        )
+        raise ConfigError("store.path: written by a newer Gafuu; update this one, or choose another path")
     for number, script in enumerate(schema.MIGRATIONS[version:], start=version + 1):
         await db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")

@@ -43,12 +43,12 @@ def parse_devices(text: str) -> tuple[Device, ...]:
         ConfigError: something in it is no device.
     """
     names: list[str] = []
-    for part in text.split(","):
+    for place, part in enumerate(text.split(","), start=1):
         match = DEVICE.fullmatch(part.strip().lower())
         count = int(match[2] or 1) if match else 0
         if match is None or not 1 <= len(names) + count <= MOST_WORKERS or not count:
             raise ConfigError(
-                f"workers.devices: “{part.strip()}” does not name devices; "
+                f"workers.devices: entry {place} does not name devices; "
                 "write auto, cpu, cpu*2, mps, or cuda:0,cuda:1"
             )
         names += ["cuda:0" if match[1] == "cuda" else match[1]] * count

@@ -86,7 +86,7 @@ class Line:
         try:
             await prepare_streams(self.js)
         except wire.TROUBLE as error:
-            raise Unreachable(f"the NATS server at {self._link.url} has no streams: {error!r}") from error
+            raise Unreachable(f"the NATS server of nats.url has no streams: {error!r}") from error
         await self._nc.subscribe(subjects.EVERY_NODE, cb=self._on_message)
         await self.ask_who_is_there()
 
@@ -148,11 +148,11 @@ class Line:
         self._hear(message)
 
     async def _on_lost(self) -> None:
-        log.warning("nats-lost url=%s", self._link.url)
+        log.warning("nats-lost")
         self._changed()
 
     async def _on_regained(self) -> None:
-        log.info("nats-regained url=%s", self._link.url)
+        log.info("nats-regained")
         self._tasks.own(self._catch_up(), name="catch-up")
 
     async def _catch_up(self) -> None:
@@ -163,7 +163,7 @@ class Line:
 
     async def _on_closed(self) -> None:
         if not self._closing:
-            log.error("nats-closed url=%s again_in_s=%g", self._link.url, REOPEN_S)
+            log.error("nats-closed again_in_s=%g", REOPEN_S)
             self._tasks.own(self._reopen(), name="reopen")
 
     async def _reopen(self) -> None:

@@ -144,10 +144,12 @@ def _overruled(section: SectionT, **wanted: object) -> SectionT:
 
 
 def _name(wanted: str | None, host: Callable[[], str] = socket.gethostname) -> str:
+    from_environment = os.environ.get("GAFUU_NODE", "")
+    key = "environment: GAFUU_NODE" if from_environment and not wanted else "command line: --name"
     try:
-        return subjects.node_name(wanted or os.environ.get("GAFUU_NODE") or host())
+        return subjects.node_name(wanted or from_environment or host())
     except ValueError as error:
-        raise ConfigError(f"--name: {error}") from None
+        raise ConfigError(f"{key}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 from nst_core.protocol import ProtocolError, decode, encode, read_frame, write_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from nst_core.protocol import Message
 
@@ -66,7 +66,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=without_secrets(os.environ),
             start_new_session=True,  # Ctrl-C in the terminal is for the bot alone
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
@@ -154,9 +154,9 @@ class WorkerProcess:
         self._hear(news)
 
 
-def _environment() -> dict[str, str]:
-    """Return the bot's environment without its secrets: a worker decodes strangers' files."""
-    return {name: value for name, value in os.environ.items() if not name.upper().endswith("_TOKEN")}
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for a program that looks at strangers' files: it has no use for secrets."""
+    return {name: value for name, value in environ.items() if not name.upper().endswith("_TOKEN")}
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -46,9 +46,7 @@ def node_name(text: str) -> str:
     """
     name = re.sub(r"[^a-z0-9]+", "-", text.partition(".")[0].lower())[:32].strip("-")
     if not NODE_NAME.fullmatch(name) or name == BOT:
-        raise ValueError(
-            f"“{text}” cannot be a node's name: use letters, digits and hyphens, and not “{BOT}”"
-        )
+        raise ValueError(f"this cannot be a node's name: use letters, digits and hyphens, and not “{BOT}”")
     return name
 
 

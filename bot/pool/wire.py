@@ -76,7 +76,7 @@ class Link:
         try:
             return ssl.create_default_context(cafile=self.ca_file or None)
         except OSError as error:
-            raise ConfigError(f"nats.ca_file: {self.ca_file}: {error.strerror or error}") from None
+            raise ConfigError(f"nats.ca_file: {error.strerror or type(error).__name__}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +223,25 @@ async def _probe(link: Link) -> None:
             await _try(link)
     except ssl.SSLCertVerificationError as error:
         reason = error.verify_message
-        raise ConfigError(f"nats.url: the certificate of {link.url} is not trusted: {reason}") from None
+        raise ConfigError(f"nats.url: the server's certificate is not trusted: {reason}") from None
     except TROUBLE as error:
         if _is_refusal(error):
             raise ConfigError(
-                f"environment: NATS_TOKEN: the server at {link.url} does not accept this token "
+                "environment: NATS_TOKEN: the server does not accept this token "
                 f"for “{link.user}”; copy it again from where the node was added"
             ) from None
-        raise Unreachable(f"no NATS server at {link.url}: {str(error) or type(error).__name__}") from None
+        raise Unreachable(f"no NATS server answers at nats.url: {_plainly(error)}") from None
+
+
+def _plainly(error: BaseException) -> str:
+    """Return what is wrong without the address, which the configuration holds."""
+    if isinstance(error, OSError):
+        return (
+            error.strerror.partition("Connect call failed")[0].strip()
+            if error.strerror
+            else type(error).__name__
+        )
+    return str(error) or type(error).__name__
 
 
 async def _try(link: Link) -> None:

@@ -7,10 +7,12 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
+import aiohttp
 import discord
 from discord import app_commands
 
 from bot.i18n import language_of, words_in
+from bot.jobs.disk import DiskFault
 from nst_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 UNKNOWN_INTERACTION: Final = 10062
+ALREADY_ANSWERED: Final = 40060
+ATTEMPTS: Final = 4
+"""At a first answer, while connections break: Discord waits three seconds for it."""
+_CUT_OFF: Final = (aiohttp.ClientError, OSError)
 _STALE_COMMANDS: Final = (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)
 
 
@@ -45,8 +51,37 @@ async def answer_failure(interaction: discord.Interaction[Any], error: BaseExcep
         interaction.client.metrics.refused(cause.code)
     try:
         await answer_privately(interaction, _explain(cause, private_words(interaction)))
-    except discord.HTTPException:
+    except (discord.HTTPException, *_CUT_OFF):
         log.exception("answer_not_sent interaction=%s", interaction.id)
+
+
+async def answer_with_card(
+    interaction: discord.Interaction[Any], view: discord.ui.LayoutView, *, private: bool = False
+) -> int | None:
+    """Give the first answer to a command, also while connections break; return the message's id.
+
+    Where the connection broke behind the request, the answer stands there and is found.
+
+    Raises:
+        discord.HTTPException, aiohttp.ClientError, OSError: Discord did not take it.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await _answer_once(interaction, view, private=private)
+        except _CUT_OFF as error:
+            log.info("answer_cut_off interaction=%s error=%r", interaction.id, error)
+    return await _answer_once(interaction, view, private=private)
+
+
+async def _answer_once(
+    interaction: discord.Interaction[Any], view: discord.ui.LayoutView, *, private: bool
+) -> int | None:
+    try:
+        return (await interaction.response.send_message(view=view, ephemeral=private)).message_id
+    except discord.HTTPException as error:
+        if error.code != ALREADY_ANSWERED:
+            raise
+        return (await interaction.original_response()).id
 
 
 async def answer_privately(
@@ -62,12 +97,22 @@ async def answer_privately(
     Raises:
         discord.HTTPException: Discord did not take it.
     """
+    answered_with = interaction.response.type
     if not interaction.response.is_done():
-        await interaction.response.send_message(text, files=files, ephemeral=True)
-        return
+        try:
+            await interaction.response.send_message(text, files=files, ephemeral=True)
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ANSWERED:
+                raise
+            # The connection broke behind the answer, so discord.py does not know of it.
+            answered_with = discord.InteractionResponseType.channel_message
+            for file in files:
+                file.reset(seek=1)
+        else:
+            return
     await interaction.followup.send(text, files=files, ephemeral=True)
     # Of a press that was only acknowledged, it would be the message under which the button stands.
-    if interaction.response.type is discord.InteractionResponseType.channel_message:
+    if answered_with is discord.InteractionResponseType.channel_message:
         with contextlib.suppress(discord.NotFound):
             await interaction.delete_original_response()
 
@@ -90,4 +135,6 @@ def _explain(cause: BaseException, words: Words) -> str:
         return words.say("answer.outdated")
     fault_id = secrets.token_hex(4)
     log.error("interaction_failed fault=%s", fault_id, exc_info=cause)
+    if isinstance(cause, DiskFault):
+        return words.say("answer.disk", id=fault_id)
     return words.say("answer.fault", id=fault_id)

@@ -190,6 +190,9 @@ async def send_as_follow_up(
 ) -> discord.Message | None:
     """Post a letter as a follow-up, which needs no permission in the channel; None if the token is dead.
 
+    Follow-ups know no nonce, and where the bot needs them it cannot look around: should the connection be
+    cut just behind the request, the letter comes twice.
+
     Args:
         interaction: the command or press that it follows.
         letter: what to post.

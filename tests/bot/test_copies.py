@@ -21,6 +21,11 @@ WITHOUT_LIBRARIES = (
 )
 
 
+def program(source: str) -> tuple[str, ...]:
+    """Return a command that runs Python source."""
+    return (sys.executable, "-c", source)
+
+
 def picture(width_px: int, height_px: int) -> bytes:
     """Return a PNG."""
     buffer = io.BytesIO()
@@ -52,17 +57,38 @@ async def test_bot_without_painting_libraries_keeps_the_picture_as_it_came() -> 
     assert "5.0 MiB, and I accept at most 4 MiB" in str(caught.value)
 
 
+async def test_program_that_fails_is_a_fault() -> None:
+    """It is our mistake, and the log learns why."""
+    with pytest.raises(Fault, match="oh no"):
+        await copies.make(picture(50, 50), limits=LIMITS, command=program("import sys; sys.exit('oh no')"))
+
+
 @pytest.mark.parametrize(
-    ("program", "why"),
-    [("import sys; sys.exit('oh no')", "oh no"), ("import time; time.sleep(60)", "within 0.5 s")],
-    ids=["fails", "hangs"],
+    ("source", "code"),
+    [
+        ("import time; time.sleep(60)", "image_too_costly"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "image_damaged"),
+    ],
+    ids=["hangs", "crashes"],
 )
-async def test_program_that_fails_is_a_fault(program: str, why: str) -> None:
-    """It is ended, and the log learns why."""
-    with pytest.raises(Fault, match=why):
+async def test_picture_that_is_too_much_for_the_program_is_refused(source: str, code: str) -> None:
+    """A picture at which a library hangs or crashes is the person's to replace; the program is ended."""
+    with pytest.raises(BadImage) as caught:
         await copies.make(
             picture(50, 50),
             limits=LIMITS,
-            command=(sys.executable, "-c", program),
-            within_s=0.5 if "time" in program else 30,
+            command=program(source),
+            within_s=0.5 if "sleep" in source else 30,
         )
+    assert caught.value.code == code
+
+
+async def test_program_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks at strangers' files, and has no use for a token."""
+    monkeypatch.setenv("DISCORD_TOKEN", "s3cret")
+    with pytest.raises(Fault) as caught:
+        await copies.make(
+            picture(50, 50), limits=LIMITS, command=program("import os, sys; sys.exit(str(os.environ))")
+        )
+    assert "PATH" in str(caught.value)
+    assert "s3cret" not in str(caught.value)

@@ -129,6 +129,18 @@ def test_run_with_a_token_that_discord_refuses(
     assert "s3cret" not in out + err
 
 
+def test_run_while_discord_is_out_of_order(
+    edge: DiscordEdge, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with status 1 and one line, without a traceback: a supervisor tries again."""
+    monkeypatch.setenv("DISCORD_TOKEN", discord_edge.GOOD_TOKEN)
+    edge.trouble = 503
+    assert main(["run"]) == 1
+    err = capfd.readouterr().err
+    assert "discord_unreachable" in err
+    assert "Traceback" not in err
+
+
 @pytest.mark.usefixtures("edge")
 def test_what_only_shows_at_the_start_names_the_file_too(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -137,7 +149,7 @@ def test_what_only_shows_at_the_start_names_the_file_too(
     monkeypatch.setenv("DISCORD_TOKEN", discord_edge.GOOD_TOKEN)
     Path("data").write_bytes(b"")
     assert main(["run"]) == 78
-    assert "default settings: store.path: data: " in capfd.readouterr().err.splitlines()[-1]
+    assert "default settings: store.path: " in capfd.readouterr().err.splitlines()[-1]
     Path("mine.toml").write_text('[workers]\ndevices = "abacus"\n[store]\npath = "elsewhere"\n')
     assert main(["run", "--config", "mine.toml"]) == 78
     assert "error: mine.toml: workers.devices: " in capfd.readouterr().err.splitlines()[-1]

@@ -128,6 +128,28 @@ async def test_content_and_style_may_be_the_same(studio: Stage, photo: Upload) -
     assert (await pictures_of(await result_in(channel)))["pastiche.png"].size == (64, 43)
 
 
+async def test_nothing_hidden_in_a_picture_is_posted(studio: Stage) -> None:
+    """Place, maker, comment and file name of an upload stand nowhere: not in files, texts or the store."""
+    channel, alice = studio.room()
+    exif = Image.Exif()
+    exif[0x010F], exif[0x8825] = "Hidden maker", {1: "N", 2: (51.0, 30.0, 26.0), 29: "Hidden day"}
+    buffer = io.BytesIO()
+    hidden = {"exif": exif, "comment": b"Hidden comment", "xmp": b"<x>Hidden words</x>"}
+    Image.radial_gradient("L").convert("RGB").save(buffer, "JPEG", **hidden)
+    assert buffer.getvalue().count(b"Hidden") >= 3
+    upload = ("../../Hidden @everyone **name**.jpg", buffer.getvalue())
+    reply = await alice.slash(channel, "stylize", content=upload, style=upload, mode="draft")
+    result = await result_in(channel)
+    await shows(reply, result.jump_url)
+    files = {file.filename: await file.read() for file in result.attachments}
+    assert [name for name, data in files.items() if b"idden" in data] == []
+    pictures = await pictures_of(result)
+    assert {name: dict(picture.getexif()) for name, picture in pictures.items()} == {key: {} for key in files}
+    assert "idden" not in f"{text(result)} {gallery(result)} {text(reply.response)} {list(files)}"
+    stored = studio.bot.settings.data.rglob("*")
+    assert [path for path in stored if "idden" in path.name] == []
+
+
 async def test_every_bad_picture(studio: Stage, photo: Upload, bad_picture: BadPicture) -> None:
     """Whatever is wrong with a file, its owner is told alone, and no card stays behind."""
     channel, alice = studio.room()

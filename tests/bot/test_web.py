@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import ipaddress
 import socket
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import pytest
 
 from bot import web
+from bot.config import Settings
 from nst_core.errors import ConfigError
+
+OTHER_LOOPBACK: Final = "127.0.0.2"
+"""Reaches whatever listens on every address, and not what listens on 127.0.0.1."""
 
 
 async def yes() -> bool:
@@ -72,11 +77,21 @@ async def test_nothing_listens_afterwards() -> None:
         await ask(port, "/healthz")
 
 
+async def test_only_this_machine_is_answered_unless_configured() -> None:
+    """By default it listens on the loopback address alone, and no other address reaches it."""
+    host = Settings().web.host
+    assert ipaddress.ip_address(host).is_loopback
+    async with web.serving({}, host=host, port=free_port()) as port:
+        assert (await ask(port, "/healthz"))[0] == 200
+        with pytest.raises(OSError, match=r"refused|unreachable|assign"):
+            socket.create_connection((OTHER_LOOPBACK, port), timeout=5)
+
+
 async def test_a_taken_port_is_a_configuration_error() -> None:
-    """The line names key and address."""
+    """The line names the key and what is wrong, and repeats no value."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"web\.port: 127\.0\.0\.1:{port}"):
+        with pytest.raises(ConfigError, match=r"^web\.port: .*Address already in use"):
             await web.serving({}, host="127.0.0.1", port=port).__aenter__()

@@ -44,6 +44,7 @@ class DiscordEdge:
         guilds: the servers that the bot is in.
         seen: every request, as "GET /users/@me".
         tokens: every token that was shown.
+        trouble: the server error with which it answers everything; 0 for none.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class DiscordEdge:
         self.guilds: list[dict[str, Any]] = []
         self.seen: list[str] = []
         self.tokens: list[str] = []
+        self.trouble = 0
 
     def application(self) -> web.Application:
         """Return the web application."""
@@ -64,6 +66,8 @@ class DiscordEdge:
         self.seen.append(f"{request.method} {path}")
         token = request.headers.get("Authorization", "").removeprefix("Bot ")
         self.tokens.append(token)
+        if self.trouble:
+            return _json({"message": "trouble", "code": 0}, status=self.trouble)
         if token != GOOD_TOKEN:
             return _json({"message": "401: Unauthorized", "code": 0}, status=401)
         answers: dict[str, Any] = {

@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from nst_core import copies
+from nst_core.decoder import memory_for
 from nst_core.errors import USER_ERRORS
+from nst_core.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +72,19 @@ def test_megapixels_are_limited() -> None:
     """As the settings say."""
     refusal = json.loads(copies.answer(large(1200, 1200), megapixels=1))
     assert refusal["code"] == "image_too_many_pixels"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit on address space here")
+def test_program_has_no_more_memory_than_a_picture_needs() -> None:
+    """It looks at strangers' files: its limit is the decoder's for so many megapixels."""
+    source = (
+        "import resource, sys; from nst_core import copies; sys.argv = ['copies', '--megapixels=2']\n"
+        "copies.main(); sys.stderr.write(str(resource.getrlimit(resource.RLIMIT_AS)[0]))"
+    )
+    command = [sys.executable, "-c", source]
+    done = subprocess.run(command, input=large(300, 300), capture_output=True, check=True, timeout=100)
+    assert len(parts(done.stdout)) == 2
+    assert int(done.stderr) == memory_for(Limits(max_megapixels=2))
 
 
 def test_program() -> None:

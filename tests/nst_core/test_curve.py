@@ -47,6 +47,20 @@ def test_one_step_and_zeros_can_be_drawn() -> None:
     assert plot_curve([{"content": 0.0, "style": 1.0, "total": 1.0}]).startswith(b"\x89PNG")
 
 
+def test_a_term_that_begins_at_almost_nothing_presses_nothing_flat() -> None:
+    """The style's line is as tall as without that term's first value."""
+    red = (0xC8, 0x45, 0x2F)
+
+    def rows(first: float) -> int:
+        history = [{**losses, "structure": 0.01} for losses in HISTORY]
+        history[0]["structure"] = first
+        image = picture(plot_curve(history))
+        above = image.crop((0, 0, image.width, 480))  # without the legend
+        return len({n // above.width for n, pixel in enumerate(above.get_flattened_data()) if pixel == red})
+
+    assert rows(1e-9) > 0.35 * rows(0.01)
+
+
 def test_no_step_is_an_error() -> None:
     """There is nothing to draw."""
     with pytest.raises(ValueError, match="step"):

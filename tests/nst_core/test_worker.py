@@ -8,13 +8,16 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from PIL import Image, ImageChops, ImageStat
 
+from nst_core.decoder import memory_for
 from nst_core.errors import BadImage, OutOfMemory
+from nst_core.limits import DEFAULT_LIMITS
 from nst_core.protocol import (
     PROTOCOL_VERSION,
     Failure,
@@ -276,3 +279,16 @@ def test_knows_a_lack_of_memory() -> None:
     assert lacks_memory(OutOfMemory("ours"))
     assert not lacks_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
     assert not lacks_memory(ValueError("out of memory jokes"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc, and no limit on address space")
+def test_pictures_are_decoded_by_a_process_with_limits(worker: Worker) -> None:
+    """The worker itself meets no stranger's bytes: a child does, which may take only so much memory."""
+    pid = worker.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
+    decoders = [child for child, command in commands.items() if "nst_core.decoder" in command]
+    assert len(decoders) == 1
+    limits = Path(f"/proc/{decoders[0]}/limits").read_text().splitlines()
+    (space,) = [line.split() for line in limits if line.startswith("Max address space")]
+    assert int(space[3]) == memory_for(DEFAULT_LIMITS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from lives import ONLINE_WITHIN_S, Lives
-from verdict import Verdict, all_over, judge, until
+from verdict import Verdict, all_over, job_of, judge, until
 from wire import server
 
 from soaking.samples import Sample, take
@@ -47,7 +47,7 @@ GATEWAY_DROPS: Final = 25
 SAMPLES: Final = 30
 DELETED_CARDS: Final = 0.05
 TAKEN_WITHIN_S: Final = 15.0
-"""A person whose card tells of no job by then types the command again."""
+"""A person whose order is in no store by then types the command again."""
 OVER_WITHIN_S: Final = 120.0
 KEEPS: Final = 10
 """Pictures are kept for the tenth part of the time."""
@@ -134,10 +134,10 @@ class Soak:
             self.counts["ordered again"] += 1
 
     async def _is_taken(self, person_id: int, channel_id: int) -> bool:
-        """Order once; tell whether the card tells of a job in time, and sometimes delete it then."""
+        """Order once; tell whether there is a job in time, and sometimes delete it then."""
         await until(lambda: self.discord.gateway.connected, within_s=ONLINE_WITHIN_S)
         asked = await self.discord.order(person_id, channel_id, preset="scream")
-        if not await until(lambda: self.discord.job_of(asked) is not None, within_s=TAKEN_WITHIN_S):
+        if not await until(lambda: job_of(self.lives.data, asked) is not None, within_s=TAKEN_WITHIN_S):
             return False
         if self.rng.random() < DELETED_CARDS:
             await self.discord.delete_card(asked)

@@ -44,6 +44,7 @@ class WireHttp:
             r"POST /users/@me/channels": self._open_direct,
             r"POST /interactions/(\d+)/([^/]+)/callback": self._callback,
             r"POST /webhooks/\d+/([^/]+)": self._follow_up,
+            r"GET /webhooks/\d+/([^/]+)/messages/@original": self._get_card,
             r"PATCH /webhooks/\d+/([^/]+)/messages/@original": self._edit_card,
             r"DELETE /webhooks/\d+/([^/]+)/messages/@original": self._delete_card,
             r"POST /channels/(\d+)/messages": self._post,
@@ -123,6 +124,10 @@ class WireHttp:
 
     def _follow_up(self, names: Any, body: dict[str, Any], files: list[str], _query: object) -> Answer:  # noqa: ANN401
         return 200, self._state.follow_up(names[0], body, files).payload()
+
+    def _get_card(self, names: Any, *_: object) -> Answer:  # noqa: ANN401
+        asked = self._state.asked[names[0]]
+        return 200, self._state.message(asked.channel_id, asked.card_id or 0).payload()
 
     def _edit_card(self, names: Any, body: dict[str, Any], files: list[str], _query: object) -> Answer:  # noqa: ANN401
         return 200, self._state.edit_card(names[0], body, files).payload()

@@ -48,8 +48,27 @@ class WireDiscord:
 
     async def order(self, person_id: int, channel_id: int, **options: object) -> Asked:
         """Let a person type /stylize with a picture and a preset."""
+        upload_id, url = str(self.state.snowflake()), self.base.replace("/api/v10", f"/cdn/{PICTURE}")
+        upload = {"id": upload_id, "filename": PICTURE, "size": 2000, "url": url, "proxy_url": url}
+        upload |= {"content_type": "image/png", "width": 64, "height": 64}
+        given = [{"name": "content", "type": 11, "value": upload_id}]
+        given += [{"name": name, "type": 3, "value": str(value)} for name, value in options.items()]
+        more = {"options": given, "resolved": {"attachments": {upload_id: upload}}}
+        return await self.command(person_id, channel_id, "stylize", **more)
+
+    async def command(self, person_id: int, channel_id: int, name: str, **more: object) -> Asked:
+        """Let a person type a command."""
         asked = self.state.ask(person_id, channel_id)
-        await self.gateway.tell("INTERACTION_CREATE", self._interaction(asked, options))
+        data = {"id": "1", "name": name, "type": 1} | more
+        await self.gateway.tell("INTERACTION_CREATE", self._interaction(asked, 2, data))
+        return asked
+
+    async def press(self, person_id: int, message: Message, custom_id: str) -> Asked:
+        """Let a person press a button."""
+        asked = self.state.ask(person_id, message.channel_id)
+        data = {"component_type": 2, "custom_id": custom_id}
+        told = self._interaction(asked, 3, data) | {"message": message.payload()}
+        await self.gateway.tell("INTERACTION_CREATE", told)
         return asked
 
     async def delete_card(self, asked: Asked) -> bool:
@@ -67,31 +86,16 @@ class WireDiscord:
         """End the gateway's connection."""
         return await self.gateway.drop(how)
 
-    def card(self, asked: Asked) -> Message | None:
-        """Return the answer to a command as it is now."""
-        return self.state.channels.get(asked.channel_id, {}).get(asked.card_id or 0)
-
-    def job_of(self, asked: Asked) -> str | None:
-        """Return the job whose card answers a command, once its card tells."""
-        card = self.card(asked)
-        return card.job_id if card else None
-
-    def _interaction(self, asked: Asked, options: dict[str, object]) -> dict[str, Any]:
-        upload_id, url = str(self.state.snowflake()), self.base.replace("/api/v10", f"/cdn/{PICTURE}")
-        upload = {"id": upload_id, "filename": PICTURE, "size": 2000, "url": url, "proxy_url": url}
-        upload |= {"content_type": "image/png", "width": 64, "height": 64}
-        given = [{"name": "content", "type": 11, "value": upload_id}]
-        given += [{"name": name, "type": 3, "value": str(value)} for name, value in options.items()]
-        command = {"id": "1", "name": "stylize", "type": 1, "options": given}
+    def _interaction(self, asked: Asked, kind: int, data: dict[str, Any]) -> dict[str, Any]:
         person = {"id": str(asked.person_id), "username": "someone", "discriminator": "0", "avatar": None}
         member = {"user": person, "roles": [], "joined_at": "2020-01-01T00:00:00+00:00"}
         return {
             "id": str(asked.id),
             "application_id": str(BOT_ID),
-            "type": 2,
+            "type": kind,
             "token": asked.token,
             "version": 1,
-            "data": command | {"resolved": {"attachments": {upload_id: upload}}},
+            "data": data,
             "guild_id": str(GUILD_ID),
             "guild": {"id": str(GUILD_ID), "locale": "en-US", "features": []},
             "channel_id": str(asked.channel_id),

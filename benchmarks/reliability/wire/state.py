@@ -88,13 +88,21 @@ class Message:
 
 @dataclass(slots=True)
 class Asked:
-    """An interaction: a command that a person typed."""
+    """An interaction: a command that a person typed, or a button that they pressed.
+
+    Attributes:
+        card_id: the message that answers it.
+        asked_at: when, on `time.perf_counter`.
+        answered_at: when the first answer came; 0 for not yet.
+    """
 
     id: int
     token: str
     person_id: int
     channel_id: int
     card_id: int | None = None
+    asked_at: float = field(default_factory=time.perf_counter)
+    answered_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -142,7 +150,7 @@ class WireState:
         return channel_id in self._directs.values()
 
     def ask(self, person_id: int, channel_id: int) -> Asked:
-        """Note that a person typed a command."""
+        """Note that a person typed a command or pressed a button."""
         number = self.snowflake()
         asked = Asked(number, f"token-{number}", person_id, channel_id)
         self.asked[asked.token] = asked
@@ -153,6 +161,7 @@ class WireState:
         asked = self._asked(token)
         if asked.card_id is not None:
             raise Refused(400, 40060)
+        asked.answered_at = time.perf_counter()
         card = self._add(asked.channel_id, body, files)
         asked.card_id = card.id
         return card

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from staging.seen import buttons, gallery, job_of, result_in, results, runs, shows
+from staging.stage import PATIENCE_S
 
 from bot.rehearsal.realtime import until
 
@@ -81,6 +82,21 @@ async def test_result_is_sent_again_after_passing_trouble(stage: Stage, photo: U
     sent = stage.sent("POST", path)
     assert len({each["nonce"] for each in sent}) == 1
     assert len(sent) == 3
+
+
+async def test_result_outlasts_the_patience_with_one_round_of_attempts(
+    stage: Stage, photo: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Discord is out of order for longer than all attempts together: everything is tried anew later."""
+    channel, alice = stage.room()
+    path = f"/channels/{channel.id}/messages"
+    monkeypatch.setattr(stage.bot.delivery, "_put_off_s", 0.2)
+    with stage.refusing("POST", path, status=500):
+        reply = await alice.slash(channel, "stylize", content=photo, preset="scream")
+        await until(lambda: len(stage.sent("POST", path)) > len(PATIENCE_S) + 1)
+    result = await result_in(channel)
+    await shows(reply, result.jump_url)
+    assert len(results(channel)) == 1
 
 
 @pytest.mark.parametrize(("status", "code"), [(413, 40005), (400, 50045)])

@@ -534,13 +534,16 @@ def remove_blob(workshop: Workshop, name: str) -> None:
 
 
 async def test_a_missing_picture_fails_its_own_job_only(workshop: Workshop, order: Order) -> None:
-    """The next job in the queue is painted."""
+    """Its person is told to send the pictures again; the next job in the queue is painted."""
     workshop.pool.set_ready("one")
     broken = await workshop.service.submit(order(content=b"lost"))
     whole = await workshop.service.submit(order())
     remove_blob(workshop, broken.content_blob)
     workshop.pool.set_ready()
-    assert (await workshop.last_view(broken.id)).job.state == "failed"
+    view = await workshop.last_view(broken.id)
+    assert view.job.state == "failed"
+    assert view.error is not None
+    assert view.error.code == "job_forgotten"
     assert (await workshop.pool.attempt(1)).job_id == whole.id
 
 

@@ -234,7 +234,7 @@ async def test_encrypted(tmp_path: Path, request: pytest.FixtureRequest) -> None
     url = server.url.replace("nats://127.0.0.1", "tls://localhost")
     token = server.tokens["bot"]
     await wire._probe(wire.Link(url=url, user="bot", token=token, ca_file=str(authority)))
-    with pytest.raises(ConfigError, match=r"the certificate of tls://localhost:\d+ is not trusted"):
+    with pytest.raises(ConfigError, match=r"the server's certificate is not trusted"):
         await wire._probe(wire.Link(url=url, user="bot", token=token))
     with pytest.raises((ConfigError, Unreachable)):
         await wire._probe(wire.Link(url=server.url, user="bot", token=token))
@@ -242,7 +242,7 @@ async def test_encrypted(tmp_path: Path, request: pytest.FixtureRequest) -> None
 
 def test_ca_file_that_is_none() -> None:
     """A certificate that cannot be read is a mistake in the settings, with the key's name."""
-    with pytest.raises(ConfigError, match=r"nats\.ca_file: nowhere\.crt: "):
+    with pytest.raises(ConfigError, match=r"nats\.ca_file: No such file"):
         wire.Link(url="tls://localhost", user="bot", ca_file="nowhere.crt").tls()
 
 

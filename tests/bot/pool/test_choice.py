@@ -28,7 +28,7 @@ async def test_check_without_a_server() -> None:
     """It says where no server answered."""
     settings = Settings(workers=NODES, nats=NatsSection(url="nats://127.0.0.1:1"))
     (finding,) = await check_workers(settings)
-    assert str(finding).startswith("MEND  workers     no NATS server at nats://127.0.0.1:1")
+    assert str(finding).startswith("MEND  workers     no NATS server answers at nats.url: ")
 
 
 async def test_check_of_nodes(tmp_path: Path) -> None:

@@ -401,16 +401,14 @@ async def test_wrong_token(cluster: Cluster) -> None:
     assert await node.ended() == 78
     assert "does not accept this token for “burglar”" in node.log
     link = wire.Link(url=cluster.server.url, user="bot", token="wrong")  # noqa: S106 - as above
-    with pytest.raises(
-        ConfigError, match=r"NATS_TOKEN: the server at .* does not accept this token for “bot”"
-    ):
+    with pytest.raises(ConfigError, match=r"NATS_TOKEN: the server does not accept this token for “bot”"):
         await cluster.pool(slots=0, link=link)
 
 
 async def test_no_server() -> None:
     """Without a server a pool cannot start, and says where it looked; it can be closed all the same."""
     pool = NatsPool(wire.Link(url="nats://127.0.0.1:1", user="bot"), build=lambda: Build.of("vgg16"))
-    with pytest.raises(Unreachable, match=r"no NATS server at nats://127\.0\.0\.1:1"):
+    with pytest.raises(Unreachable, match=r"no NATS server answers at nats.url: "):
         await pool.start()
     await pool.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -48,7 +49,7 @@ CUT = (0, {})
 class Edge:
     """Answers requests as the script says, one entry each, then well."""
 
-    script: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    script: list[tuple[int, Any]] = field(default_factory=list)
     seen: list[tuple[str, bytes]] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -103,6 +104,52 @@ async def test_letter_survives_rate_limits_and_a_cut_connection(
     assert message.id == 55
     assert len(edge.seen) == 4
     assert all(b"the pastiche" in body and b'"nonce":"01job"' in body for _, body in edge.seen)
+
+
+MARKED = {
+    **MESSAGE,
+    "id": "77",
+    "components": [
+        {
+            "type": 17,
+            "id": 1,
+            "components": [
+                {
+                    "type": 1,
+                    "id": 2,
+                    "components": [
+                        {"type": 2, "id": 3, "style": 2, "label": "Again", "custom_id": "gafuu:again:01job"}
+                    ],
+                }
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("doubt", ["cut off", "an earlier life"])
+async def test_letter_that_is_there_already_is_found_by_its_button(
+    edge: Edge, channel: discord.PartialMessageable, doubt: str
+) -> None:
+    """After an attempt that may have succeeded the bot looks first: a nonce is forgotten after minutes."""
+    marked = dataclasses.replace(letter(), mark="gafuu:again:01job", may_be_there=doubt == "an earlier life")
+    edge.script = [(200, [MESSAGE, MARKED])] if marked.may_be_there else [CUT, (200, [MESSAGE, MARKED])]
+    message = await send_to_channel(channel, marked, patience_s=(0.01,))
+    assert message is not None
+    assert message.id == 77
+    assert [method for method, _ in edge.seen] == (["GET"] if marked.may_be_there else ["POST", "GET"])
+
+
+@pytest.mark.parametrize("history", [(200, []), (403, {"code": 50001, "message": "Missing Access"})])
+async def test_letter_that_is_not_there_is_posted(
+    edge: Edge, channel: discord.PartialMessageable, history: tuple[int, Any]
+) -> None:
+    """Also where the bot may not look: to post it twice is better than never."""
+    marked = dataclasses.replace(letter(), mark="gafuu:again:01job", may_be_there=True)
+    edge.script = [history]
+    message = await send_to_channel(channel, marked, patience_s=(0.01,))
+    assert message is not None
+    assert [method for method, _ in edge.seen] == ["GET", "POST"]
 
 
 async def test_letter_that_is_refused_for_good_is_sent_once(
