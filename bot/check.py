@@ -16,6 +16,7 @@ import discord
 
 from bot.client import INTENTS
 from bot.houserules import NEEDED
+from bot.i18n import words_in
 from bot.jobs.store import JobStore
 from bot.partying import NEEDED as NEEDED_FOR_PARTIES
 from bot.pool.base import Unreachable
@@ -38,6 +39,7 @@ PRIVILEGED: Final = {
     "message_content": ("Message Content Intent", "gateway_message_content"),
 }
 """Intents that somebody has to switch on: their names on Discord's page, and an application's flags."""
+GIB: Final = 1024**3
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
 """About a thousand pictures with all that belongs to them."""
 NODES_ANSWER_S: Final = 4.0
@@ -99,8 +101,10 @@ async def check_store(folder: Path) -> Finding:
         return Finding.mend("store", str(error))
     await store.close()
     free_bytes = shutil.disk_usage(folder).free
-    text = f"{folder}: writable, {free_bytes / 1024**3:.1f} GiB free"
-    return Finding(part="store", ok=free_bytes >= LEAST_FREE_BYTES, text=text)
+    text = f"{folder}: writable, {free_bytes / GIB:.1f} GiB free"
+    if free_bytes < LEAST_FREE_BYTES:
+        return Finding.mend("store", f"{text}; it needs {LEAST_FREE_BYTES / GIB:.1f}: make room")
+    return Finding.fine("store", text)
 
 
 async def check_workers(settings: Settings) -> list[Finding]:
@@ -197,7 +201,7 @@ def _worker_finding(slot: Slot) -> Finding:
 
 def _guild_finding(guild: Mapping[str, Any]) -> Finding:
     granted = discord.Permissions(int(guild["permissions"]))
-    missing = [name.replace("_", " ") for name in NAMES if not getattr(granted, name)]
+    missing = [words_in("en").name("permission", name) for name in NAMES if not getattr(granted, name)]
     if granted.administrator or not missing:
         return Finding.fine("server", f"{guild['name']}: every permission that is needed")
     what_to_do = "open the invite link again, or ask an administrator"

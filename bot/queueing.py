@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bot.client import GafuuBot
     from bot.i18n import Words
     from bot.jobs.model import JobView
+    from bot.pool.base import Slot
 
     Interaction = discord.Interaction[GafuuBot]
 
@@ -58,6 +59,19 @@ async def drop(interaction: Interaction, job_id: str) -> None:
     await show_queue(interaction, without=job_id)
 
 
+def devices_line(slots: Sequence[Slot], words: Words) -> str:
+    """Return what the devices are doing, "" where there is only one: the rest of the panel tells that."""
+    if len(slots) <= 1:
+        return ""
+    counts = {
+        "devices": len(slots),
+        "nodes": len({slot.node for slot in slots}),
+        "busy": sum(slot.state == "busy" for slot in slots),
+        "ready": sum(slot.state == "ready" for slot in slots),
+    }
+    return words.say("queue.nodes" if counts["nodes"] > 1 else "queue.devices", **counts)
+
+
 def _turn(view: JobView) -> tuple[int, int]:
     """Return what to sort by: what is being painted comes first."""
     return ("delivering", "running", "queued").index(view.job.state), view.position or 0
@@ -68,6 +82,8 @@ def _box(interaction: Interaction, views: Sequence[JobView], words: Words) -> ui
     here = [view for view in views if _is_here(interaction, view) and view not in own]
     waiting = sum(view.job.state == "queued" for view in views)
     title = words.say("queue.title", waiting=waiting, painting=len(views) - waiting)
+    if devices := devices_line(interaction.client.pool.slots(), words):
+        title += "\n" + devices
     box: ui.Container[Any] = ui.Container(ui.TextDisplay(title), accent_colour=BLUE)
     most = server_here(interaction).per_person or interaction.client.settings.limits.per_person
     box.add_item(ui.TextDisplay(words.say("queue.own", jobs=len(own), most=most)))
@@ -95,7 +111,7 @@ def _with_cancel(view: JobView, words: Words) -> ui.Item[Any]:
 
 def _text(view: JobView, words: Words) -> ui.TextDisplay[Any]:
     job = view.job
-    standing = cards.standing(view, words)
+    standing = cards.standing(view, words).rstrip(".。")  # it is a part of a line here
     style = words.say("queue.private") if job.private else cards.style_label(job, words)
     line = words.say("queue.line", mention=cards.mention_of(job), style=style, standing=standing)
     if job.card_message_id is not None and not job.private:

@@ -50,6 +50,9 @@ async def answer_failure(interaction: discord.Interaction[Any], error: BaseExcep
     if isinstance(cause, UserError):
         interaction.client.metrics.refused(cause.code)
     try:
+        if isinstance(cause, discord.HTTPException) and await _is_answered(interaction, cause):
+            log.warning("answered_twice interaction=%s", interaction.id)
+            return
         await answer_privately(interaction, _explain(cause, private_words(interaction)))
     except (discord.HTTPException, *_CUT_OFF):
         log.exception("answer_not_sent interaction=%s", interaction.id)
@@ -126,6 +129,17 @@ async def answering(interaction: discord.Interaction[Any], work: Awaitable[None]
         await work
     except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits
         await answer_failure(interaction, error)
+
+
+async def _is_answered(interaction: discord.Interaction[Any], error: discord.HTTPException) -> bool:
+    """Tell whether Discord refused an answer because it stands there: taken at an earlier attempt."""
+    if error.code != ALREADY_ANSWERED:
+        return False
+    try:
+        answer = await interaction.original_response()
+    except discord.NotFound:  # a form, which is no message
+        return True
+    return not answer.flags.loading
 
 
 def _explain(cause: BaseException, words: Words) -> str:

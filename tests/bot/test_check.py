@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from bot import check
 from bot.client import INTENTS
 from bot.config import Settings, StoreSection, WorkersSection
+from bot.i18n import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ async def test_servers_where_something_is_missing(edge: DiscordEdge) -> None:
     ok, text = await texts(with_token(discord_edge.GOOD_TOKEN))
     assert not ok
     (line,) = [line for line in text.splitlines() if line.startswith("MEND")]
-    assert "Atelier: missing attach files;" in line
+    assert "Atelier: missing Attach Files;" in line
 
 
 def test_intents_of_the_bot() -> None:
@@ -141,6 +142,20 @@ async def test_the_store(tmp_path: Path) -> None:
     finding = await check.check_store(tmp_path / "file")
     assert not finding.ok
     assert "store.path" in finding.text
+
+
+async def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells how much is free, how much is needed and what to do."""
+    monkeypatch.setattr(check, "LEAST_FREE_BYTES", 1024**5)
+    finding = await check.check_store(tmp_path)
+    assert not finding.ok
+    assert "GiB free; it needs 1048576.0: make room" in finding.text
+
+
+def test_permissions_have_the_names_that_discord_gives_them() -> None:
+    """Whoever looks for one in Discord's list finds it."""
+    for name in check.NAMES:
+        assert f"permission.{name}" in words_in("en").texts
 
 
 async def test_devices_that_do_not_exist() -> None:

@@ -9,7 +9,7 @@ import discord
 import pytest
 from simcord import interactions
 from staging.seen import gallery, pieces, refusal, results, shows, text, told
-from staging.stage import speaking
+from staging.stage import as_guest, speaking
 
 from bot.client import INTENTS
 from bot.commands.menus import message_menus
@@ -31,31 +31,6 @@ EN = words_in("en")
 WHOLE = ["content.jpg", "style_1.jpg", "pastiche.png", "curve.png"]
 on_stage = pytest.mark.asyncio(loop_scope="module")
 IN_SERVERS = {"gallery", "settings", "party"}
-
-
-@contextlib.contextmanager
-def as_guest(*, permissions: discord.Permissions | None = None, private: bool = False) -> Iterator[None]:
-    """Let interactions come from somebody who has installed the bot for themselves.
-
-    Args:
-        permissions: what the bot may do there; None for everything.
-        private: in a conversation of other people, without the bot.
-    """
-    stock = interactions.base_payload
-
-    def base_payload(backend: Any, **facts: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401 - simcord's own
-        record, payload = stock(backend, **facts)
-        payload["authorizing_integration_owners"] = {"1": str(facts["user_id"])}
-        payload["app_permissions"] = str((permissions or discord.Permissions.all()).value)
-        if private:
-            payload["context"] = 2
-        return record, payload
-
-    interactions.base_payload = base_payload
-    try:
-        yield
-    finally:
-        interactions.base_payload = stock
 
 
 def test_where_commands_are_offered() -> None:

@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 from staging.seen import buttons, job_of, offers, pieces, refusal, runs, shows, text, told
-from staging.stage import speaking
+from staging.stage import opened, settings_for, small_pool, speaking
 
+from bot.client import create_bot
 from bot.i18n import words_in
+from bot.pool.base import Slot
+from bot.queueing import devices_line
+from bot.rehearsal.realtime import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from simcord import MemberActor
     from simcord.builders import ChannelHandle
     from simcord.results import InteractionResult
     from staging.stage import Stage
+
+    from bot.pool.base import SlotState
 
     Upload = tuple[str, bytes]
 
@@ -57,8 +65,9 @@ async def test_places_and_times(stage: Stage, photo: Upload, language: str) -> N
     assert words.say("queue.title", painting=1, waiting=2) in text(panel)
     assert words.say("queue.own", jobs=2, most=3) in text(panel)
     assert words.say("queue.here", jobs=1) in text(panel)
-    assert words.say("card.queued_next") in text(panel)
-    assert words.say("card.queued", position=2) in text(panel)
+    for standing in (words.say("card.queued_next"), words.say("card.queued", position=2)):
+        assert standing.rstrip(".。") in text(panel)
+    assert not {". ·", "。 ·"} & {text(panel)[at : at + 3] for at in range(len(text(panel)))}
     assert cancels(panel) == [job_of(reply) for reply in replies]
     link = f"https://discord.com/channels/{server.guild.id}/{channel.id}/{bobs.response.id}"  # type: ignore[union-attr]
     assert words.say("queue.card", link=link) in text(panel)
@@ -120,5 +129,37 @@ async def test_other_servers_are_only_counted(stage: Stage, photo: Upload) -> No
     await runs(reply)
     panel = await told(await bob.slash(other, "queue"))
     assert EN.say("queue.title", painting=1, waiting=0) in text(panel)
+    assert "devices" not in text(panel)
     assert "Scream" not in text(panel)
     await cancelled(alice, reply)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_several_devices_are_told(tmp_path: Path, photo: Upload, language: str) -> None:
+    """How many there are, paint and are free; of a single one nothing is said."""
+    words = words_in(language)
+    bot = create_bot(settings_for(tmp_path), pool=small_pool("cpu*2"))
+    async with opened(bot) as stage:
+        channel, alice = stage.room()
+        await until(lambda: [slot.state for slot in bot.pool.slots()] == ["ready"] * 2)
+        reply = await ordered(alice, channel, photo)
+        await runs(reply)
+        with speaking(language, guild_locale="en-US"):
+            panel = await told(await alice.slash(channel, "queue"))
+        assert words.say("queue.devices", devices=2, busy=1, ready=1) in text(panel)
+        await cancelled(alice, reply)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_several_computers_are_told(language: str) -> None:
+    """Devices that start or are set aside belong to the whole, and neither paint nor are free."""
+    words = words_in(language)
+    states: list[SlotState] = ["busy", "ready", "starting", "set_aside"]
+    slots = [
+        Slot(name=f"{number}", device_name="", state=state, node="garage" if number else "attic")
+        for number, state in enumerate(states)
+    ]
+    expected = words.say("queue.nodes", devices=4, nodes=2, busy=1, ready=1)
+    assert devices_line(slots, words) == expected
+    assert devices_line(slots[:1], words) == ""
+    assert devices_line([], words) == ""

@@ -38,9 +38,9 @@ def settings_for(folder: Path) -> Settings:
     )
 
 
-def small_pool() -> LocalPool:
-    """Return a pool of one process that paints badly but at once."""
-    return LocalPool("cpu", command=lambda _device: (sys.executable, str(SMALL_WORKER)))
+def small_pool(devices: str = "cpu") -> LocalPool:
+    """Return a pool of processes that paint badly but at once."""
+    return LocalPool(devices, command=lambda _device: (sys.executable, str(SMALL_WORKER)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,31 @@ def speaking(locale: str, *, guild_locale: str | None = None) -> Iterator[None]:
         payload["locale"] = locale
         if "guild_locale" in payload:
             payload["guild_locale"] = guild_locale or locale
+        return record, payload
+
+    interactions.base_payload = base_payload
+    try:
+        yield
+    finally:
+        interactions.base_payload = stock
+
+
+@contextlib.contextmanager
+def as_guest(*, permissions: discord.Permissions | None = None, private: bool = False) -> Iterator[None]:
+    """Let interactions come from somebody who has installed the bot for themselves.
+
+    Args:
+        permissions: what the bot may do there; None for everything.
+        private: in a conversation of other people, without the bot.
+    """
+    stock = interactions.base_payload
+
+    def base_payload(backend: Any, **facts: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401 - simcord's own
+        record, payload = stock(backend, **facts)
+        payload["authorizing_integration_owners"] = {"1": str(facts["user_id"])}
+        payload["app_permissions"] = str((permissions or discord.Permissions.all()).value)
+        if private:
+            payload["context"] = 2
         return record, payload
 
     interactions.base_payload = base_payload
