@@ -319,6 +319,9 @@ async def test_everything_answers_in_the_language(
     visit = Visit(channel, wall, role, who, words_in(language), files)
     with speaking(language), noting(stage.bot, monkeypatch) as used:
         await visit.settings()
+        kept = stage.bot.servers.of(server.guild.id)
+        assert {key: getattr(kept, key) for key in CHOICES} == CHOICES | {"language": None}
+        assert (kept.channels, kept.roles, kept.gallery_channel) == ((channel.id,), (role.id,), wall.id)
         first = await visit.orders()
         await visit.remixes(first)
         await visit.under_way()

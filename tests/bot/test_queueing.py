@@ -134,6 +134,7 @@ async def test_other_servers_are_only_counted(stage: Stage, photo: Upload) -> No
     await cancelled(alice, reply)
 
 
+@pytest.mark.asyncio(loop_scope="function")
 @pytest.mark.parametrize("language", ["en", "ja"])
 async def test_several_devices_are_told(tmp_path: Path, photo: Upload, language: str) -> None:
     """How many there are, paint and are free; of a single one nothing is said."""

@@ -228,4 +228,4 @@ async def test_answer_that_was_there_already(
             preset="no such thing", hint=words.refusals["hint_list"]
         )
     assert len(channel.history()) == 2
-    assert {getattr(error.original, "code", 0) for error in stage.env.errors} == {40060}  # type: ignore[attr-defined]
+    assert {getattr(error.original, "code", 0) for error in stage.env.errors} <= {10062, 40060}  # type: ignore[attr-defined]
