@@ -43,7 +43,7 @@ from nst_core.limits import DEFAULT_LIMITS
 from nst_core.protocol import StyleParams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bot.jobs.model import JobView
 
@@ -253,14 +253,26 @@ class Fuzz:
             self.memory.look(slot.pid)
 
 
-async def fuzz(pictures: int, seed: int) -> tuple[Fuzz, Watch]:
-    """Send mutated pictures through a bot of their own; return what came of it."""
-    watch = Watch()
+@contextlib.contextmanager
+def _heard_by(watch: Watch) -> Iterator[None]:
+    """Let what the bot logs within the block be counted, and not be shown."""
     logger = logging.getLogger("bot")
+    before = (logger.level, logger.propagate)
     logger.addHandler(watch)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    with tempfile.TemporaryDirectory() as folder:
+    try:
+        yield
+    finally:
+        logger.removeHandler(watch)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+async def fuzz(pictures: int, seed: int) -> tuple[Fuzz, Watch]:
+    """Send mutated pictures through a bot of their own; return what came of it."""
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder, _heard_by(watch):
         store = await JobStore.open(Path(folder))
         pool = LocalPool("cpu", command=lambda _device: WORKER, patience=Patience(stall_s=90.0))
         service = JobService(store=store, pool=pool, queue_limit=AT_ONCE, per_person=AT_ONCE)
@@ -274,8 +286,6 @@ async def fuzz(pictures: int, seed: int) -> tuple[Fuzz, Watch]:
             await service.close()
             await pool.close()
             await store.close()
-            logger.removeHandler(watch)
-            logger.propagate = True
     return run, watch
 
 

@@ -32,6 +32,8 @@ class Errand:
     began: float
     seen: float
     """When the node last said that it has it in hand; before that, when it was sent."""
+    told: int = -1
+    """The last step that was shown: after a restart a step may come both from the stream and live."""
     stream: AttemptStream = field(default_factory=AttemptStream)
     sending: asyncio.Task[None] | None = None
     """While its pictures are on their way."""

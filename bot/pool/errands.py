@@ -205,7 +205,8 @@ class Errands:
 
     def _hear_progress(self, errand: Errand, data: bytes) -> None:
         progress = decode(data)
-        if isinstance(progress, Progress) and errand.owns(progress):
+        if isinstance(progress, Progress) and errand.owns(progress) and progress.step > errand.told:
+            errand.told = progress.step
             errand.stream.report(progress)
 
     def _collect(self, errand: Errand, parcel: wire.Parcel) -> None:

@@ -44,6 +44,7 @@ REQUEST_S: Final = 10.0
 PROBE_S: Final = 8.0
 PROBES: Final = 3
 PROBE_PAUSE_S: Final = 0.3
+REFUSED_PAUSE_S: Final = 1.0
 RECONNECT_S: Final = 1
 DEFAULT_PORT: Final = 4222
 TROUBLE: Final = (nats.errors.Error, TimeoutError, OSError)
@@ -205,13 +206,13 @@ def _count(text: str) -> int:
 
 
 async def _probe_patiently(link: Link) -> None:
-    """Try a few times: a server that is just taking over new users drops whoever comes meanwhile."""
+    """Try a few times: a server that is taking over new users drops or refuses whoever comes meanwhile."""
     for _ in range(PROBES - 1):
         try:
             return await _probe(link)
-        except Unreachable as error:
+        except (Unreachable, ConfigError) as error:
             log.debug("nats-probe-failed reason=%s", error)
-            await asyncio.sleep(PROBE_PAUSE_S)
+            await asyncio.sleep(PROBE_PAUSE_S if isinstance(error, Unreachable) else REFUSED_PAUSE_S)
     return await _probe(link)
 
 

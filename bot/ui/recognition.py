@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MOST_MESSAGES: Final = 500
-"""So many are looked through: five requests."""
+"""So many are looked through: five pages of them."""
 CLOCKS_APART: Final = timedelta(minutes=1)
 
 

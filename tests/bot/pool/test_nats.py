@@ -21,7 +21,7 @@ from bot.pool.base import Unreachable
 from bot.pool.nats import NatsPool
 from bot.pool.report import Build
 from nst_core.errors import ConfigError
-from nst_core.protocol import PROTOCOL_VERSION
+from nst_core.protocol import PROTOCOL_VERSION, encode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -185,6 +185,9 @@ async def test_bot_restarted_in_mid_job(cluster: Cluster, order: Order, run: Run
     second = await cluster.pool(slots=1)
     slot = await second.resume("resumed", 1)
     assert (slot.name, slot.state, slot.job_id) == ("loyal/cpu", "busy", "resumed")
+    errand = second._errands.get(("resumed", 1))
+    for _ in range(2):  # live, and again out of the stream
+        second._errands._hear_progress(errand, encode(step))
     outcome = await follow(second, request)
     assert outcome.pastiche.steps == 80
     steps = [news.step for news in outcome.progress]
