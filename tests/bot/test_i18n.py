@@ -13,7 +13,7 @@ from bot.commands.sharing import sharing_commands
 from bot.commands.stylize import stylize_command
 from bot.i18n import LANGUAGES, Words, language_of, words_in
 from bot.i18n.translator import CommandTranslator, spoken
-from nst_core import formats
+from nst_core import curve, formats
 from nst_core.errors import SENTENCES, BadImage, BadParameter
 from nst_core.protocol import AVAILABLE_MODES
 
@@ -93,6 +93,14 @@ def test_languages_have_the_same_keys_and_placeholders() -> None:
     assert differing == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_losses_have_one_name(language: str) -> None:
+    """The card and the curve call each term the same."""
+    on_card = {key for key in words_in(language).texts if key.startswith("loss.")}
+    for key in on_card:
+        assert words_in(language).texts[key] == curve.WORDS[language][key.removeprefix("loss.")]
+
+
 def test_every_refusal_is_translated() -> None:
     """Japanese has a sentence for each code of `SENTENCES`, with the same things to fill in."""
     japanese = words_in("ja").refusals
@@ -153,7 +161,7 @@ def test_refusal_in_japanese_has_no_english_word_in_it() -> None:
     """What nst_core says about a file's kind or a hint is put into Japanese with the sentence."""
     words = words_in("ja")
     drawing = words.refuse(BadImage("image_is_document", role="style", kind="an SVG drawing"))
-    assert drawing.startswith("スタイル画像はSVG の図で")
+    assert drawing.startswith("スタイル画像は SVG の図で")
     unknown = words.refuse(
         BadParameter("preset_unknown", preset="wave", hint="hint_closest", closest="great_wave")
     )

@@ -89,7 +89,7 @@ async def ordered(channel: ChannelHandle, who: MemberActor, photo: Upload) -> In
 
 def ending(words: Words, key: str) -> str:
     """Return the part of a card's text that follows the style's name."""
-    return words.texts[key].rpartition("}")[2].strip(" .)") or words.texts[key].partition("](")[0][-6:]
+    return words.texts[key].rpartition("}")[2].strip(" .")
 
 
 def letter_box(stage: Stage, who: MemberActor) -> list[Any]:
