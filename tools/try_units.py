@@ -43,6 +43,9 @@ NAMES: Final = {
 FIRST: Final = "Begin with nodes"
 LEFT_OUT: Final = "In containers"
 UP_WITHIN_S: Final = 60.0
+PROGRAM: Final = "/srv/gafuu"
+"""Where this checkout lies inside: the place it has outside may be hidden there, as /tmp is."""
+LEFT_BEHIND: Final = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
 HOST: Final = "garage"
 """What the machine is called; a node is called like its machine."""
 NO_SUCH_JOB: Final = ("job=0abc", "gafuu.service")
@@ -90,7 +93,7 @@ class Machine:
         environ = {"PATH": f"/opt/gafuu/bin:{os.environ['PATH']}", **NAMES}
         settings = [f"{name}={value}" for name, value in environ.items()]
         inside = ["nsenter", "--all", "--target", str(self._pid), "env", *settings]
-        words = [*inside, "bash", "-euo", "pipefail", "-c", f"cd {ROOT} && {line}"]
+        words = [*inside, "bash", "-euo", "pipefail", "-c", f"cd {PROGRAM} && {line}"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         print(f"{'ok' if done.returncode == 0 else 'FAILED':8} {line}", flush=True)
         if done.returncode:
@@ -193,6 +196,8 @@ def _booted(folder: Path, *, keep: bool) -> Iterator[Machine]:
         shutil.rmtree(upper / name, ignore_errors=True)
     for each in (upper, work, root):
         each.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(upper / PROGRAM.lstrip("/"), ignore_errors=True)
+    shutil.copytree(ROOT, upper / PROGRAM.lstrip("/"), ignore=LEFT_BEHIND)
     (upper / "etc").mkdir()
     (upper / "etc/hostname").write_text(f"{HOST}\n")
     layers = f"lowerdir=/,upperdir={upper},workdir={work}"
