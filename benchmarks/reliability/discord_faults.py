@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lives import Lives
-from verdict import UNFINISHED, job_of, judge, states_in, until
+from verdict import UNFINISHED, exit_status, facts_of, job_of, judge, states_in, until
 from wire import server
 from wire.state import NONCE_LASTS_S
 
@@ -217,10 +217,7 @@ def report(outcome: Outcome) -> str:
         lines.append(f"{lap.name:<28}{len(lap.jobs):>5}{lap.faults:>8}{places}{lap.seconds:>6.1f} s")
     verdict, rows = outcome.verdict, sorted(outcome.counts.items())
     facts: dict[str, Any] = {
-        "jobs": f"{verdict.jobs} {dict(verdict.states)}",
-        "results posted exactly once": verdict.once,
-        "posted more than once": len(verdict.again),
-        "missing": len(verdict.missing),
+        **facts_of(verdict),
         "repeats that the nonce stopped": outcome.repeats,
         "found in the channel instead": outcome.found,
         "what happened": ", ".join(f"{name} {count}" for name, count in rows),
@@ -240,11 +237,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gafuu-discord-") as folder:
         outcome = asyncio.run(prove(Path(folder), phases=phases, jobs=options.jobs, seed=options.seed))
         print(report(outcome))
-        if kept(outcome):
-            return 0
-        print(*outcome.verdict.broken, sep="\n")
-        print((Path(folder) / "log").read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
-    return 1
+        return exit_status(outcome.verdict, Path(folder) / "log", kept=kept(outcome))
 
 
 if __name__ == "__main__":

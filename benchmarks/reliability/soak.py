@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from soaking.report import kept, report
 from soaking.run import Plan, soak
+from verdict import exit_status
 
 if TYPE_CHECKING:
     from soaking.run import Outcome
@@ -42,11 +43,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gafuu-soak-") as folder:
         outcome: Outcome = asyncio.run(soak(plan, Path(folder)))
         print(report(outcome))
-        if kept(outcome):
-            return 0
-        print(*outcome.verdict.broken, sep="\n")
-        print((Path(folder) / "log").read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
-    return 1
+        return exit_status(outcome.verdict, Path(folder) / "log", kept=kept(outcome))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -49,6 +50,25 @@ class Verdict:
 
 def _opened(data: Path) -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(f"file:{data / 'gafuu.sqlite3'}?mode=ro", uri=True, timeout=10))
+
+
+def facts_of(verdict: Verdict) -> dict[str, object]:
+    """Return the counts that every proof prints, by what they are called."""
+    return {
+        "jobs": f"{verdict.jobs} {dict(verdict.states)}",
+        "results posted exactly once": verdict.once,
+        "posted more than once": len(verdict.again),
+        "missing": len(verdict.missing),
+    }
+
+
+def exit_status(verdict: Verdict, log: Path, *, kept: bool) -> int:
+    """Return 0 if every promise was kept; else print what is broken, show the bot's log, and return 1."""
+    if kept:
+        return 0
+    print(*verdict.broken, sep="\n")
+    print(log.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
+    return 1
 
 
 def states_in(data: Path) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from verdict import facts_of
+
 from soaking.samples import MEASURES, RULES, grown, thirds
 
 if TYPE_CHECKING:
@@ -26,10 +28,7 @@ def report(outcome: Outcome) -> str:
     """Return the counts for a reader."""
     verdict = outcome.verdict
     facts: dict[str, Any] = {
-        "jobs": f"{verdict.jobs} {dict(verdict.states)}",
-        "results posted exactly once": verdict.once,
-        "posted more than once": len(verdict.again),
-        "missing": len(verdict.missing),
+        **facts_of(verdict),
         "repeats that the nonce stopped": outcome.repeats,
         "found in the channel instead": outcome.found,
         "processes that outlived their bot": outcome.orphans,
