@@ -33,7 +33,7 @@ COPY bot bot
 RUN /opt/gafuu/bin/pip install --no-deps .
 
 FROM python:3.11-slim AS runtime
-RUN useradd --system --uid 10001 --home-dir /data --create-home gafuu \
+RUN useradd --system --uid 10001 --home-dir /data --create-home --skel /dev/null gafuu \
  && mkdir /etc/gafuu \
  && printf '[store]\npath = "/data"\n\n[web]\nport = 8080\n' > /etc/gafuu/config.toml
 ENV PATH=/opt/gafuu/bin:$PATH \

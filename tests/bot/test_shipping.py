@@ -79,6 +79,24 @@ def test_compose_builds_what_there_is() -> None:
     assert tomllib.loads((ROOT / "deploy/cluster.toml").read_text())["workers"]["backend"] == "nats"
 
 
+def test_runbook_mounts_what_its_reader_owns() -> None:
+    """`compose run -v` takes a relative path for a name; root without capabilities may not write there."""
+    text = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^docker compose run .*$", text, re.MULTILINE)
+    assert lines
+    for line in lines:
+        mounted = re.search(r' -v "\$PWD/(\S+?):', line)
+        assert mounted is not None, line
+        assert (ROOT / mounted[1]).is_dir()
+        assert ' --user "$(id -u)" ' in line
+
+
+def test_git_ignores_tokens() -> None:
+    """What the runbook has people write into a checkout is not committed by accident."""
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    assert {"/.env", "/deploy/nats/users.conf"} <= set(ignored)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_units_are_understood(unit: Path) -> None:
