@@ -5,7 +5,7 @@
 Each stage is a folder of its own laid over the one it is made from (overlayfs), and its commands run
 inside it (chroot), on a bare Debian with Python in place of the official image. Then the images are asked
 what they promise. Needs root, debootstrap and the network. What needs Docker itself (layers, caches,
-the health check's schedule) is not tried.
+the health check's schedule) is not tried here: `tools/try_compose.py` does that.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> int:
         os.environ["GAFUU_UNSHARED"] = "1"
         return subprocess.call(["unshare", "--mount", sys.executable, *sys.argv])
     folder: Path = options.folder
-    base = _base(folder)
+    base = bare_debian(folder)
     stages: dict[str, Stage] = {}
     for stage in parse((ROOT / "Dockerfile").read_text()):
         print(f"== {stage.name} (from {stage.parent})", flush=True)
@@ -207,12 +207,12 @@ class _Mounted:
         self.root.rmdir()
 
 
-def _base(folder: Path) -> Path:
-    """Return a bare Debian with Python, made once."""
+def bare_debian(folder: Path) -> Path:
+    """Return a bare Debian with Python, made once, which reaches the registries as this machine does."""
     base = folder / "base"
-    if not (base / "usr/local/bin/python").exists():
+    if not (base / "usr/local/bin/python").is_symlink():
         base.mkdir(parents=True, exist_ok=True)
-        _call("debootstrap", "--variant=minbase", "--include=ca-certificates", RELEASE, base, *_mirror())
+        _call("debootstrap", "--variant=minbase", "--include=ca-certificates", RELEASE, base, *mirror())
         _connect(base)
         for extra in Path("/etc/apt/apt.conf.d").glob("99*"):
             shutil.copy(extra, base / "etc/apt/apt.conf.d")
@@ -232,7 +232,8 @@ def _connect(base: Path) -> None:
             shutil.copy(Path("/", name), base / name)
 
 
-def _mirror() -> list[str]:
+def mirror() -> list[str]:
+    """Return where this machine gets Debian from, if it says so."""
     sources = Path("/etc/apt/sources.list.d/debian.sources")
     lines = sources.read_text().splitlines() if sources.exists() else []
     return [line.split()[1] for line in lines if line.startswith("URIs:")][:1]

@@ -88,7 +88,7 @@ def test_runbook_mounts_what_its_reader_owns() -> None:
         mounted = re.search(r' -v "\$PWD/(\S+?):', line)
         assert mounted is not None, line
         assert (ROOT / mounted[1]).is_dir()
-        assert ' --user "$(id -u)" ' in line
+        assert ' --user "$(id -u):$(id -g)" ' in line
 
 
 def test_git_ignores_tokens() -> None:
