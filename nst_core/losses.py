@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,8 +24,38 @@ def gram_matrix(feature_map: Tensor) -> Tensor:
     Source: Gatys, Ecker & Bethge 2016, style representation.
     Differs: divides by H·W here, so that a style image may have another size.
     """
-    rows = feature_map.flatten(start_dim=2).float()
-    return rows @ rows.transpose(1, 2) / rows.shape[2]
+    gram: Tensor = _Gram.apply(feature_map.float())  # type: ignore[no-untyped-call]
+    return gram
+
+
+class _Kept(Protocol):
+    """What `_Gram` remembers on its way forward."""
+
+    size: torch.Size
+    saved_tensors: tuple[Tensor, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
+class _Gram(torch.autograd.Function):
+    """A Gram matrix with its gradient in one product, laid out like the features.
+
+    Autograd's own takes two products and returns channels first, while the network's features lie in memory
+    channels last: adding the two kinds cost more than the products.
+    """
+
+    @staticmethod
+    def forward(ctx: _Kept, feature_map: Tensor) -> Tensor:
+        positions = feature_map.permute(0, 2, 3, 1).flatten(1, 2)
+        ctx.save_for_backward(positions)
+        ctx.size = feature_map.shape[2:]
+        return positions.transpose(1, 2) @ positions / positions.shape[1]
+
+    @staticmethod
+    def backward(ctx: _Kept, gradient: Tensor) -> Tensor:
+        (positions,) = ctx.saved_tensors
+        both = (gradient + gradient.transpose(1, 2)) / positions.shape[1]
+        return (positions @ both).view(-1, *ctx.size, positions.shape[2]).permute(0, 3, 1, 2)
 
 
 def content_loss(feature_map: Tensor, target: Tensor) -> Tensor:

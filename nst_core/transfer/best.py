@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nst_core.color import match_color
 from nst_core.losses import self_similarity, structure_loss, total_variation
-from nst_core.matching import hypercolumns, matching_loss, nearest
+from nst_core.matching import MatchingLoss, hypercolumns, nearest
 from nst_core.transfer.classic import STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
@@ -185,17 +185,15 @@ class _Objective:
         self._grid = self._grid_of(content)
         with torch.no_grad():
             own = extractor(content, self._needed)
-            self._target, self._grams = self._lay_out(
-                own, styles, torch.lerp(start, content, balance.loyalty)
-            )
+            target, self._grams = self._lay_out(own, styles, torch.lerp(start, content, balance.loyalty))
+            self._matching = MatchingLoss(target, own, self._layers, self._grid)
             self._similarity = self._similarity_of(own)
 
     def __call__(self, image: Tensor) -> Losses:
         maps = self._extractor(image, self._needed)
-        columns = hypercolumns(maps, self._layers, self._grid)
         structure = structure_loss(self._similarity_of(maps), self._similarity)
         losses = {
-            "match": self._recipe.match_weight * matching_loss(columns, self._target),
+            "match": self._recipe.match_weight * self._matching(maps),
             "style": self._balance.style_weight * style_term(maps, self._grams),
             "structure": self._balance.structure_weight * structure,
             "tv": self._recipe.tv_weight * total_variation(image),

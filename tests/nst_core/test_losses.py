@@ -35,6 +35,17 @@ def test_gram_matrix_is_the_mean_product_of_every_two_channels() -> None:
                 assert gram[n, i, j].item() == pytest.approx(sum(products) / 20, rel=1e-5)
 
 
+def test_the_gradient_of_the_gram_matrix_is_autograds() -> None:
+    """As if the product had been written out, for any gradient behind it, and laid out like the features."""
+    maps = noise(2, 3, 4, 5).to(memory_format=torch.channels_last).requires_grad_()
+    behind = noise(2, 3, 3, seed=1)
+    rows = maps.flatten(2)
+    (slow,) = torch.autograd.grad((rows @ rows.transpose(1, 2) / 20 * behind).sum(), maps)
+    (ours,) = torch.autograd.grad((gram_matrix(maps) * behind).sum(), maps)
+    torch.testing.assert_close(ours, slow)
+    assert ours.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_gram_matrix_does_not_depend_on_the_size() -> None:
     """A style image of twice the size, made of the same tiles, has the same Gram matrix."""
     tile = noise(1, 4, 6, 6)
