@@ -105,7 +105,7 @@ class Trial:
         said = await self._run(line)
         print(f"ok {time.monotonic() - began:6.1f} s  {line}", flush=True)
         if found := re.search(r"access add (\w+)", line):
-            self._tokens[TOKENS[found[1]]] = said.strip()
+            self._tokens[TOKENS[found[1]]] = said.split()[-1]  # after what was built
         elif " up " in line:
             await self._see_all_well(line)
             await self._see_picture()
