@@ -9,9 +9,9 @@ images that ours are made from stand a bare Debian with Python, and PyPI's nats-
 Discord is the one of benchmarks/reliability/wire, in this process. Pictures are ordered there and painted in
 the containers, one of them while `down` is called.
 
-Needs Debian or a relative with debootstrap and slirp4netns, root, a package index, 5 GB, and the `demo` and
-`dev` extras beside the Python that runs it. pip's settings in the environment count for the images, too;
-without PIP_EXTRA_INDEX_URL=<the index of PyTorch's CPU builds> CUDA comes along, several GB more.
+Needs Debian or a relative with debootstrap and slirp4netns, root, a package index, 5 GB, and the `dev` extra
+beside the Python that runs it. pip's settings in the environment count for the images, too; without
+PIP_EXTRA_INDEX_URL=<the index of PyTorch's CPU builds> CUDA comes along, several GB more.
 Exit status 0: every line ended with 0 and did what it should, and no container had to be killed.
 """
 
