@@ -21,6 +21,7 @@ from nst_core.protocol import StyleParams, StyleRequest, WeightedStyle
 from nst_core.studio import device_name
 from nst_core.transfer import stylize
 from nst_core.transfer.best import BestRecipe
+from nst_core.transfer.classic import ClassicRecipe
 from nst_core.transfer.scales import fitted
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def scale_costs(
 
 def deepest_layer(mode: str, scale_px: int) -> str:
     """Return the deepest layer that a step of a mode computes at a scale."""
-    return "relu3_1" if mode == "best" and scale_px > BestRecipe().fine_px else "relu5_1"
+    fine_px = (BestRecipe() if mode == "best" else ClassicRecipe()).fine_px
+    return "relu3_1" if scale_px > fine_px else "relu5_1"
 
 
 def _cost(scale_px: int, seconds: list[float]) -> ScaleCost:

@@ -23,7 +23,7 @@ from torch import Tensor
 from nst_core.color import match_color
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
-from nst_core.transfer.classic import STYLE_LAYERS, mixed_grams, style_term
+from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
@@ -46,9 +46,6 @@ COARSE_LAYERS: Final = (
     "relu4_3",
 )
 FINE_LAYERS: Final = ("relu3_1",)
-FINE_STYLE_LAYERS: Final = ("relu1_1", "relu2_1", "relu3_1")
-"""Where the large shapes are settled only the grain is missing; without deeper layers a step costs less than
-half, and more steps do more for it."""
 STRUCTURE_LAYER: Final = "relu3_1"
 
 
@@ -56,9 +53,13 @@ STRUCTURE_LAYER: Final = "relu3_1"
 class BestRecipe:
     """Everything that tunes `best`; chosen by eye, on woodcuts, cubism and brushwork alike."""
 
-    coarsest_px: int = 64
+    coarsest_px: int = 128
+    """Of pictures of 512 px and more. From 64 px the largest shapes of a painting arrive too, but windows and
+    faces are lost: of four pairs at 512 px the judge and we liked each less."""
+    coarsest_of_small_px: int = 64
+    """Smaller pictures start from a quarter, but not below this."""
     steps_at_coarsest: int = 60
-    settled_px: int = 128
+    settled_px: int = 181
     """Up to this size every scale gets all steps; from there they fall, as a step's cost grows."""
     steps_falloff: float = 1.5
     fine_px: int = 256
@@ -81,6 +82,10 @@ class BestRecipe:
     tv_weight: float = 4.0
     recolors: bool = True
     """Whether the photo first gets the painting's colours."""
+
+    def coarsest(self, long_side_px: int) -> int:
+        """Return the long side of the first scale of a picture, in pixels."""
+        return min(self.coarsest_px, max(self.coarsest_of_small_px, long_side_px // 4))
 
     def steps(self, long_side_px: int) -> int:
         """Return how many steps a scale gets."""
@@ -129,7 +134,7 @@ def paint_best(
     scales = plan_scales(
         *content.shape[2:],
         long_side_px=params.long_side_px,
-        coarsest_px=recipe.coarsest_px,
+        coarsest_px=recipe.coarsest(params.long_side_px),
         steps=recipe.steps,
     )
 

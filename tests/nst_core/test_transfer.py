@@ -9,13 +9,19 @@ from torch import Tensor
 
 from nst_core.errors import BadParameter
 from nst_core.features import FeatureExtractor, load_extractor
-from nst_core.losses import gram_matrix, self_similarity, total_variation
+from nst_core.losses import content_loss, gram_matrix, self_similarity, style_loss, total_variation
 from nst_core.transfer import Step, StyleParams, stylize
 from nst_core.transfer.best import BestRecipe, paint_best
-from nst_core.transfer.classic import ClassicRecipe, paint_classic
+from nst_core.transfer.classic import (
+    FINE_STYLE_LAYERS,
+    STYLE_LAYERS,
+    ClassicRecipe,
+    classic_objective,
+    paint_classic,
+)
 from nst_core.transfer.optimise import Average, optimise
 from nst_core.transfer.scales import plan_scales
-from nst_core.transfer.walk import resized
+from nst_core.transfer.walk import at_scale, resized
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +177,37 @@ def test_a_small_picture_has_one_scale() -> None:
     assert [
         s.long_side_px for s in plan_scales(60, 80, long_side_px=64, coarsest_px=128, steps=lambda _: 9)
     ] == [64]
+
+
+@pytest.mark.parametrize(
+    ("long_side_px", "first_px"), [(100, 64), (256, 64), (360, 90), (512, 128), (2048, 128)]
+)
+def test_best_starts_from_a_quarter(long_side_px: int, first_px: int) -> None:
+    """Of a picture of up to 512 px, but never under 64; larger ones from 128 px."""
+    assert BestRecipe().coarsest(long_side_px) == first_px
+
+
+def test_fine_scales_of_classic_look_at_shallow_layers_only(
+    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """Their objective is the sum of the shallow layers' style, relu3_1's content and variation."""
+    content = resized(photo, (48, 64))
+    image = (content * 0.8 + 0.1).contiguous()
+    recipe, params = ClassicRecipe(), StyleParams(long_side_px=64)
+    terms = classic_objective(
+        content, [(painting, 1.0)], params, extractor=extractor, recipe=recipe, is_fine=True
+    )(image)
+    ours, theirs, own = (
+        extractor(picture, FINE_STYLE_LAYERS) for picture in (image, at_scale(painting, 64), content)
+    )
+    style = sum(
+        STYLE_LAYERS[layer] * style_loss(gram_matrix(ours[layer]), gram_matrix(theirs[layer]))
+        for layer in FINE_STYLE_LAYERS
+    )
+    torch.testing.assert_close(terms["style"], style / sum(STYLE_LAYERS.values()))
+    kept = recipe.content_weight * content_loss(ours["relu3_1"], own["relu3_1"])
+    torch.testing.assert_close(terms["content"], kept)
+    torch.testing.assert_close(terms["total"], terms["style"] + terms["content"] + terms["tv"])
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])

@@ -11,7 +11,8 @@ from nst_core.__main__ import main
 from nst_core.bench.report import table
 from nst_core.bench.speed import Plan, deepest_layer, measure, ratios, scale_costs
 from nst_core.transfer import Step
-from nst_core.transfer.best import FINE_LAYERS, FINE_STYLE_LAYERS
+from nst_core.transfer.best import FINE_LAYERS
+from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS
 
 
 @pytest.mark.timeout(400)
@@ -52,7 +53,8 @@ def test_a_draft_has_no_scales() -> None:
 def test_the_deepest_layer_is_the_one_that_is_computed() -> None:
     """What the roofline counts for the fine scales of `best` is what they look at."""
     assert deepest_layer("best", 512) == max((*FINE_LAYERS, *FINE_STYLE_LAYERS))
-    assert deepest_layer("best", 256) == deepest_layer("classic", 512) == "relu5_1"
+    assert deepest_layer("classic", 512) == max(FINE_STYLE_LAYERS)
+    assert deepest_layer("best", 256) == deepest_layer("classic", 256) == max(STYLE_LAYERS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""What each part of `best` is worth: every part taken out in turn, judged as in `quality.py`.
+
+    python benchmarks/ablation.py --size 192 --pairs 6      a line per part, mean over the pairs
+    python benchmarks/ablation.py --only "no matching"      one of them
+
+Pictures go to --out, so that they can be looked at: the judge errs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from judging.judge import Judge, Scores
+from judging.networks import Layout, Texture
+from judging.painters import Pair, opened
+from judging.report import mean_and_interval
+from quality import PAINTINGS, PHOTOS, QUICK_PAINTINGS
+
+from nst_core.features import load_extractor, pick_device
+from nst_core.images import to_pil, to_tensor
+from nst_core.protocol import StyleParams
+from nst_core.transfer.best import BestRecipe, paint_best
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
+
+    from nst_core.features import FeatureExtractor
+
+WHOLE: Final = "whole"
+EVERYTHING_PX: Final = 1 << 20
+"""Larger than any picture."""
+RECIPES: Final[Mapping[str, BestRecipe]] = {
+    WHOLE: BestRecipe(),
+    "no matching": BestRecipe(match_weight=0.0),
+    "no Gram matrices": BestRecipe(style_weight=0.0),
+    "no self-similarity": BestRecipe(structure_weight=0.0),
+    "photo not recoloured first": BestRecipe(recolors=False),
+    "no total variation": BestRecipe(tv_weight=0.0),
+    "one scale": BestRecipe(coarsest_px=EVERYTHING_PX, coarsest_of_small_px=EVERYTHING_PX),
+    "only the photo asks for matches": BestRecipe(loyalty=1.0),
+    "only the picture so far asks": BestRecipe(loyalty=0.0),
+    "deep layers at every scale": BestRecipe(fine_px=EVERYTHING_PX),
+}
+
+
+def main() -> int:
+    """Paint, judge and print a Markdown table."""
+    arguments = _arguments()
+    extractor = load_extractor(device=pick_device(arguments.device))
+    judges = _judges(_pairs(arguments.pairs), arguments)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    print(
+        "| `best` | structure | style ↓ | colour ↓ | score | against the whole |\n|---|---|---|---|---|---|"
+    )
+    whole: list[Scores] = []
+    for name in arguments.only or RECIPES:
+        scores = [
+            _score(pair, judge, name, extractor=extractor, arguments=arguments)
+            for pair, judge in judges.items()
+        ]
+        whole = whole or scores
+        print(_line(name, scores, whole), flush=True)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", type=int, default=192, help="long side in px")
+    parser.add_argument("--pairs", type=int, default=6, help="how many, each with another painting")
+    parser.add_argument("--only", nargs="+", choices=RECIPES, help="the first of them is compared with")
+    parser.add_argument(
+        "--alexnet", type=Path, help="AlexNet's weights; default: torchvision downloads its own"
+    )
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, default=Path("build/ablation"), help="where the pictures go")
+    return parser.parse_args()
+
+
+def _pairs(count: int) -> list[Pair]:
+    """Return each of the quick paintings with a photo of its own, in turn."""
+    photos = sorted(path for path in PHOTOS.iterdir() if path.suffix in {".jpg", ".png", ".webp"})
+    return [
+        Pair(photo=photos[number % len(photos)], painting=PAINTINGS / f"{name}.jpg")
+        for number, name in enumerate(QUICK_PAINTINGS[:count])
+    ]
+
+
+def _judges(pairs: Sequence[Pair], arguments: argparse.Namespace) -> dict[Pair, Judge]:
+    layout, texture = Layout(), Texture(arguments.alexnet)
+    return {
+        pair: Judge(
+            _tensor(pair.photo, arguments.size),
+            _tensor(pair.painting, arguments.size),
+            layout=layout,
+            texture=texture,
+        )
+        for pair in pairs
+    }
+
+
+def _tensor(path: Path, size_px: int) -> Tensor:
+    return to_tensor(opened(path, size_px))
+
+
+def _score(
+    pair: Pair, judge: Judge, name: str, *, extractor: FeatureExtractor, arguments: argparse.Namespace
+) -> Scores:
+    content, style = _tensor(pair.photo, arguments.size), to_tensor(opened(pair.painting, arguments.size))
+    params = StyleParams(long_side_px=arguments.size)
+    _, walk = paint_best(content, [(style, 1.0)], params, extractor=extractor, recipe=RECIPES[name])
+    *_, (_, picture, _) = walk
+    to_pil(picture).save(
+        arguments.out / f"{pair.photo.stem}-{pair.painting.stem}-{name.replace(' ', '_')}.png"
+    )
+    return judge(picture.cpu())
+
+
+def _line(name: str, scores: Sequence[Scores], whole: Sequence[Scores]) -> str:
+    gains = [one.score - other.score for one, other in zip(scores, whole, strict=True)]
+    gain, low, high = mean_and_interval(gains)
+    cells = [
+        f"{statistics.fmean(one.structure for one in scores):.3f}",
+        f"{statistics.fmean(one.style for one in scores):.3f}",
+        f"{statistics.fmean(one.colour for one in scores):.3f}",
+        f"{statistics.fmean(one.score for one in scores):.3f}",
+        "" if scores is whole else f"{gain:+.3f} ({low:+.3f} … {high:+.3f})",
+    ]
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
