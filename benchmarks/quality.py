@@ -3,6 +3,7 @@
     python benchmarks/quality.py --quick                    a dozen pairs, small
     python benchmarks/quality.py --photos A --paintings B   every photo of A × every painting of B
     python benchmarks/quality.py --quick --blind SHEETS     also sheets to judge without names
+    python benchmarks/quality.py --quick --strips OUT.jpg   also every painter's pictures side by side
     python benchmarks/quality.py --reveal SHEETS VOTES      who they were (VOTES: lines like "7 A", "8 =")
 
 A picture that is in the folder --out is not painted again: clear it when a recipe has changed.
@@ -22,6 +23,7 @@ from judging.judge import Judge
 from judging.networks import Layout, Texture
 from judging.painters import PAINTERS, PAINTING, PEER, PHOTO, Pair, Studio, Task, opened
 from judging.report import Judged, by_painting, frontier, style_at, table, wins
+from judging.strips import draw_strips
 
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import to_tensor
@@ -61,6 +63,8 @@ def main() -> int:
     _print(judged, arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps([_row(one) for one in judged], indent=1))
+    if arguments.strips:
+        _draw_strips(pairs, studio, arguments)
     if arguments.blind:
         contests = list(_contests(pairs, studio, arguments))
         lay_out(contests, arguments.blind, seed=arguments.seed)
@@ -95,6 +99,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("build/quality"), help="where the pictures go")
     parser.add_argument("--json", type=Path, help="every picture's scores as JSON")
     parser.add_argument("--blind", type=Path, help="folder for sheets without names")
+    parser.add_argument("--strips", type=Path, help="a JPEG with every painter's pictures side by side")
     parser.add_argument("--reveal", nargs=2, type=Path, metavar=("SHEETS", "VOTES"))
     parser.add_argument("--seed", type=int, default=0, help="of the order of the blind sheets")
     arguments = parser.parse_args()
@@ -111,12 +116,13 @@ def _pairs(arguments: argparse.Namespace) -> list[Pair]:
     paintings = _pictures(arguments.paintings)
     if arguments.quick:
         chosen = [path for path in paintings if path.stem in QUICK_PAINTINGS] or paintings[:6]
-        return [
+        pairs = [
             Pair(photo=photos[(2 * number + turn) % len(photos)], painting=painting)
             for number, painting in enumerate(chosen)
             for turn in (0, 1)
         ]
-    pairs = [Pair(photo=photo, painting=painting) for photo in photos for painting in paintings]
+    else:
+        pairs = [Pair(photo=photo, painting=painting) for photo in photos for painting in paintings]
     if arguments.pairs is None or arguments.pairs >= len(pairs):
         return pairs
     return [pairs[number * len(pairs) // arguments.pairs] for number in range(arguments.pairs)]
@@ -203,6 +209,19 @@ def _contests(pairs: Sequence[Pair], studio: Studio, arguments: argparse.Namespa
             tasks = [Task(pair=pair, painter=painter, size_px=arguments.size) for painter in ("best", rival)]
             pictures = [studio.paint(task).path for task in tasks]
             yield Contest(pair=pair, painters=("best", rival), pictures=(pictures[0], pictures[1]))
+
+
+def _draw_strips(pairs: Sequence[Pair], studio: Studio, arguments: argparse.Namespace) -> None:
+    """Draw each pair's photo and painting, and what the painters made of them at the default strength."""
+    painters = [painter for painter in arguments.painters if painter not in (PHOTO, PAINTING)]
+    tasks = [
+        [Task(pair=pair, painter=painter, size_px=arguments.size) for painter in painters] for pair in pairs
+    ]
+    rows = [
+        [pair.photo, pair.painting, *(studio.paint(task).path for task in row)]
+        for pair, row in zip(pairs, tasks, strict=True)
+    ]
+    draw_strips(["photo", "painting", *painters], rows, arguments.strips)
 
 
 def _reveal(folder: Path, votes: Path) -> int:
