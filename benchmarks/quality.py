@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -153,18 +154,20 @@ def _judged(tasks: Sequence[Task], studio: Studio, layout: Layout, texture: Text
             files = (task.pair.photo, task.pair.painting)
             photo, painting = (to_tensor(opened(path, task.size_px)) for path in files)
             judges = {task.pair.name: Judge(photo, painting, layout=layout, texture=texture)}
-        painted = studio.paint(task)
-        scores = judges[task.pair.name](to_tensor(opened(painted.path, task.size_px)))
+        painted, judge = studio.paint(task), judges[task.pair.name]
+        scores = judge(to_tensor(opened(painted.path, task.size_px)))
         print(
             f"{number}/{len(tasks)} {task.pair.name}, {task.painter} {task.strength}: {scores.score:.3f}",
             file=sys.stderr,
             flush=True,
         )
-        yield Judged(task=task, scores=scores, seconds=painted.seconds)
+        yield Judged(task=task, scores=scores, seconds=painted.seconds, halves=judge.halves)
 
 
 def _print(judged: Sequence[Judged], arguments: argparse.Namespace) -> None:
     print(f"\n{arguments.size} px, {len({one.task.pair.name for one in judged})} pairs\n\n{table(judged)}\n")
+    halves = statistics.fmean({one.task.pair.name: one.halves for one in judged}.values())
+    print(f"In the unit of style, the two halves of a painting are {halves:.3f} apart in the mean.\n")
     strength = _strongest(judged, "best")
     if strength is None:
         return

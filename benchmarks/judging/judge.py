@@ -51,29 +51,38 @@ class Judge:
         self._layout, self._texture = layout, texture
         self._similarity = self_similarity(layout(photo))
         self._seen = texture(photo)
-        self._wanted = [maps.flatten(1) for maps in texture(painting)]
+        self._wanted = self._flat(painting)
         self._palette = to_oklab(painting)[0].flatten(1)
-        self._style_of_photo = self._distances(self._seen)
+        self._style_of_photo = _distances(self._flat(photo), self._wanted)
+        middle = painting.shape[3] // 2
+        halves = [self._flat(painting[..., :middle]), self._flat(painting[..., middle:])]
+        self.halves = self._style(_distances(*halves))
+        """How far the painting's left half is from its right one, in the unit of `Scores.style`: what is
+        nearer to the painting than that differs from it by what is shown rather than by how."""
         self._colour_of_photo = sliced_wasserstein(to_oklab(photo)[0].flatten(1), self._palette)
 
     def __call__(self, picture: Tensor) -> Scores:
         """Return the scores of a (1, 3, H, W) picture in [0, 1] of the photo's size."""
         seen = self._texture(picture)
-        style = torch.stack(self._distances(seen)) / torch.stack(self._style_of_photo)
+        style = self._style(_distances([maps.flatten(1) for maps in seen], self._wanted))
         colour = sliced_wasserstein(to_oklab(picture)[0].flatten(1), self._palette)
         linear = self._texture.linear
         return Scores(
             structure=correlation(self_similarity(self._layout(picture)), self._similarity).item(),
-            style=style.mean().item(),
+            style=style,
             colour=(colour / self._colour_of_photo).item(),
             lpips=lpips(seen, self._seen, linear).item() if linear else None,
         )
 
-    def _distances(self, seen: list[Tensor]) -> list[Tensor]:
-        return [
-            sliced_wasserstein(maps.flatten(1), wanted)
-            for maps, wanted in zip(seen, self._wanted, strict=True)
-        ]
+    def _flat(self, image: Tensor) -> list[Tensor]:
+        return [maps.flatten(1) for maps in self._texture(image)]
+
+    def _style(self, distances: list[Tensor]) -> float:
+        return (torch.stack(distances) / torch.stack(self._style_of_photo)).mean().item()
+
+
+def _distances(seen: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
+    return [sliced_wasserstein(ours, theirs) for ours, theirs in zip(seen, wanted, strict=True)]
 
 
 def self_similarity(columns: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ class Judged:
     task: Task
     scores: Scores
     seconds: float | None
+    halves: float
+    """How far the painting's two halves are from each other, as `Judge` says."""
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from judging.judge import correlation, lpips, self_similarity, sliced_wasserstein
+from judging.judge import Judge, correlation, lpips, self_similarity, sliced_wasserstein
+from torch import Tensor
 
 
 def test_self_similarity_is_the_cosine_of_centred_columns() -> None:
@@ -41,6 +42,32 @@ def test_sliced_wasserstein_to_itself_is_nothing() -> None:
     """Order does not count."""
     points = torch.randn(3, 50, generator=torch.Generator().manual_seed(4))
     assert sliced_wasserstein(points, points.flip(1)).item() == pytest.approx(0.0, abs=1e-6)
+
+
+class Eye:
+    """Sees the picture itself."""
+
+    linear: tuple[()] = ()
+
+    def __call__(self, image: Tensor) -> Tensor:
+        return image[0].flatten(1)
+
+
+class Texture(Eye):
+    """Sees the picture itself, in one layer."""
+
+    def __call__(self, image: Tensor) -> list[Tensor]:
+        return [image[0]]
+
+
+def test_the_unit_of_style_is_the_photos_distance() -> None:
+    """Half way from the photo to the painting is 0.5; the painting's halves are measured by the same rule."""
+    photo, painting = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.8)
+    painting[..., 4:] = 0.4
+    judge = Judge(photo, painting, layout=Eye(), texture=Texture())  # type: ignore[arg-type]
+    assert judge(painting).style == pytest.approx(0.0, abs=1e-6)
+    assert judge(painting / 2).style == pytest.approx(0.5, rel=1e-3)
+    assert judge.halves == pytest.approx(0.4 / 0.6, rel=0.01)
 
 
 def test_lpips_weighs_the_channels_that_differ() -> None:

@@ -11,7 +11,9 @@ from judging.report import Judged, by_painting, frontier, mean_and_interval, sty
 def judged(painter: str, photo: str, strength: int, structure: float, style: float) -> Judged:
     pair = Pair(photo=Path(f"{photo}.jpg"), painting=Path("wave.jpg"))
     scores = Scores(structure=structure, style=style, colour=0.5, lpips=None)
-    return Judged(task=Task(pair=pair, painter=painter, strength=strength), scores=scores, seconds=2.0)
+    return Judged(
+        task=Task(pair=pair, painter=painter, strength=strength), scores=scores, seconds=2.0, halves=0.7
+    )
 
 
 def test_the_score_is_structure_times_the_way_gone() -> None:
