@@ -64,7 +64,7 @@ class BestRecipe:
     steps_falloff: float = 1.5
     fine_px: int = 256
     """Above this size only the fine layers are looked at, matched on a coarser grid."""
-    fine_steps: int = 20
+    fine_steps: int = 30
     step_size: float = 0.02
     fine_step_size: float = 0.01
     """With few steps to go a smaller one ends calmer, with less grain."""
