@@ -197,7 +197,7 @@ def impression(request: StyleRequest, pictures: Pictures, extractor: FeatureExtr
     size_px = min(IMPRESSION_PX, request.params.long_side_px)
     params = dataclasses.replace(request.params, mode="draft", long_side_px=size_px)
     for step in steps(dataclasses.replace(request, params=params), pictures, extractor):
-        yield dataclasses.replace(step, index=0, total=0)
+        yield dataclasses.replace(step, index=0, total=0, share=0.0)
 
 
 def _sketch(
@@ -224,6 +224,7 @@ def _progress(request: StyleRequest, step: Step, *, with_preview: bool) -> Progr
         steps=step.total,
         losses=step.losses,
         preview=preview(step.pastiche) if with_preview else None,
+        share=step.share or None,
     )
 
 

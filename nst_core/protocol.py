@@ -156,6 +156,8 @@ class Progress:
     losses: dict[str, float]
     preview: bytes | None = None
     """Now and then the picture so far, a small JPEG."""
+    share: float | None = None
+    """Of all the work, what is done, 0 … 1: later steps are larger. None where only the steps are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,19 +105,25 @@ def forecast(
 
 
 def running_ready_at(
-    *, now: float, started_at: float, estimate_s: float | None, step: int, steps: int
+    *, now: float, started_at: float, estimate_s: float | None, share: float
 ) -> float | None:
     """Return when a job that is being painted will probably be done, seconds since 1970.
 
-    The estimate of jobs like it holds while it lies ahead. Else, once a quarter of the steps are done,
-    the steps so far tell the pace (early steps are small and quick, and would promise too much).
+    The estimate of jobs like it holds while it lies ahead. Else what is done so far tells the pace, once
+    it says something.
+
+    Args:
+        now: seconds since 1970, as `started_at`.
+        started_at: when the worker got it.
+        estimate_s: how long jobs like it took, if any did.
+        share: of its work, what is done, 0 … 1.
     """
     if estimate_s is not None and started_at + estimate_s > now:
         return started_at + estimate_s
-    if not steps or step / steps < MEANINGFUL_SHARE:
+    if share < MEANINGFUL_SHARE:
         return None
-    return now + (now - started_at) * (steps - step) / step
+    return now + (now - started_at) * (1.0 - share) / share
 
 
-MEANINGFUL_SHARE: Final = 0.25
-"""Of the steps: before it, the pace of a picture painted from coarse to fine says little."""
+MEANINGFUL_SHARE: Final = 0.15
+"""Of the work: before it, decoding and the first impression still count for much."""

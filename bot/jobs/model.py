@@ -113,6 +113,8 @@ class JobView:
     """When it will probably be done, seconds since 1970; None while nothing has been measured."""
     step: int = 0
     steps: int = 0
+    share: float = 0.0
+    """Of all the work, what is done: later steps are larger."""
     losses: dict[str, float] = field(default_factory=dict)
     preview: bytes | None = None
     """The newest preview, a JPEG."""

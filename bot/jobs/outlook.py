@@ -48,7 +48,7 @@ class Outlook:
         except DiskFault as fault:
             logger.warning("speeds_not_stored job=%s error=%s", record.id, fault)
 
-    def ready_at(self, record: JobRecord, slot: Slot, *, step: int = 0, steps: int = 0) -> float | None:
+    def ready_at(self, record: JobRecord, slot: Slot, *, share: float = 0.0) -> float | None:
         """Return when a job that is being painted will probably be done."""
         params = retry.params_for(record)
         return running_ready_at(
@@ -57,8 +57,7 @@ class Outlook:
             estimate_s=self._speeds.estimate_s(
                 device=device_of(slot), mode=params.mode, long_side_px=params.long_side_px
             ),
-            step=step,
-            steps=steps,
+            share=share,
         )
 
     def publish(self, *, waiting: Sequence[JobRecord], running: Iterable[tuple[JobRecord, Slot]]) -> None:
@@ -71,7 +70,7 @@ class Outlook:
         for record, slot in running:
             view = self._board.view(record.id)
             if view is not None:
-                ready_at = self.ready_at(record, slot, step=view.step, steps=view.steps)
+                ready_at = self.ready_at(record, slot, share=view.share)
                 self._tell(record.id, position=None, ready_at=ready_at)
         asked = [(params.mode, params.long_side_px) for params in map(retry.params_for, waiting)]
         times = forecast(self._speeds, self._machines(), asked)

@@ -316,17 +316,19 @@ class Painter:
     def _progress(self, live: Live, event: Progress) -> None:
         before = self._board.view(live.record.id)
         preview = event.preview or (before.preview if before else None)
-        self._publish(live, step=event.step, steps=event.steps, losses=event.losses, preview=preview)
+        share = event.step / max(1, event.steps) if event.share is None else event.share
+        self._publish(
+            live, share=share, step=event.step, steps=event.steps, losses=event.losses, preview=preview
+        )
 
-    def _publish(self, live: Live, *, step: int = 0, steps: int = 0, **shown: Any) -> None:  # noqa: ANN401 - fields of JobView
+    def _publish(self, live: Live, *, share: float = 0.0, **shown: Any) -> None:  # noqa: ANN401 - fields of JobView
         before = self._board.view(live.record.id)
         slot = live.slot
         self._board.publish(
             JobView(
                 job=live.record,
-                step=step,
-                steps=steps,
-                ready_at=self._outlook.ready_at(live.record, slot, step=step, steps=steps) if slot else None,
+                share=share,
+                ready_at=self._outlook.ready_at(live.record, slot, share=share) if slot else None,
                 device_name=slot.device_name if slot else "",
                 retrying=before is not None and before.retrying,
                 **shown,

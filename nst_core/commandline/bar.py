@@ -29,7 +29,7 @@ class Bar:
         self._clock = clock
         self._shows = stream.isatty()
         self._drawn_at = float("-inf")
-        self._first: tuple[int, float] | None = None
+        self._first: tuple[float, float] | None = None
 
     def note(self, text: str) -> None:
         """Show what is being waited for."""
@@ -41,13 +41,20 @@ class Bar:
             total = f" of {total_bytes / _MIB:.0f}" if total_bytes else ""
             self._draw(f"downloading weights: {done_bytes / _MIB:.0f}{total} MiB")
 
-    def step(self, index: int, total: int, losses: Mapping[str, float]) -> None:
-        """Show a step, its losses and the time that is left."""
+    def step(self, index: int, total: int, losses: Mapping[str, float], *, share: float) -> None:
+        """Show a step, its losses and the time that is left.
+
+        Args:
+            index: 1 … total.
+            total: how many there will be.
+            losses: name → value.
+            share: of all the work, what is done, 0 … 1.
+        """
         now = self._clock()
-        self._first = self._first or (index, now)
+        self._first = self._first or (share, now)
         if self._is_time(last=index == total):
             words = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
-            left = _left(self._first, now, index, total)
+            left = _left(self._first, now, share)
             filled = WIDTH * index // total
             self._draw(f"[{'#' * filled}{'.' * (WIDTH - filled)}] {index}/{total}{left}  {words}")
 
@@ -71,10 +78,10 @@ class Bar:
             self._stream.flush()
 
 
-def _left(first: tuple[int, float], now: float, index: int, total: int) -> str:
-    """Return the time left, going by the steps since the first, which alone also warms up."""
-    first_index, began = first
-    if index <= first_index:
+def _left(first: tuple[float, float], now: float, share: float) -> str:
+    """Return the time left, going by the work since the first step, which alone also warms up."""
+    first_share, began = first
+    if share <= first_share:
         return ""
-    seconds = round((now - began) / (index - first_index) * (total - index))
+    seconds = round((now - began) / (share - first_share) * (1.0 - share))
     return f"  {seconds // 60}:{seconds % 60:02d} left"

@@ -140,7 +140,7 @@ def _walk(
     try:
         for step in steps(commission.request, pictures, extractor):
             course.add(step)
-            bar.step(step.index, step.total, step.losses)
+            bar.step(step.index, step.total, step.losses, share=step.share)
     except KeyboardInterrupt:
         if not keep_partial or course.newest is None:
             raise

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nst_core.features import FeatureExtractor
+    from nst_core.transfer.scales import Scale
     from nst_core.transfer.walk import Walk
 
 __all__ = ["AVAILABLE_MODES", "Step", "StyleParams", "stylize"]
@@ -40,6 +41,8 @@ class Step:
     """The picture so far, (1, 3, H, W) float32 sRGB in [0, 1], at this step's scale."""
     scale_px: int
     """The long side being painted."""
+    share: float = 0.0
+    """Of all the work, what is done with this step, 0 … 1: later steps are larger."""
 
 
 def stylize(
@@ -78,17 +81,21 @@ def stylize(
     if params.keep_colors:
         # Gatys et al. 2017: a painting in the photo's colours asks for no light that the photo lacks.
         images = [(match_color(style, content), share) for style, share in images]
-    total, walk = _walk(content, images, params, extractor)
+    scales, walk = _walk(content, images, params, extractor)
+    total = sum(scale.steps for scale in scales)
+    work, done = sum(scale.steps * scale.step_work for scale in scales), 0.0
     masked = mask if mask is None else mask.to(device)
     finish = Finish(content, keep_colors=params.keep_colors, mask=masked)
     read = Readout()
     for index, (scale, picture, losses) in enumerate(walk, start=1):
+        done += scale.step_work
         yield Step(
             index=index,
             total=total,
             losses=read(losses, wait=index == total),
             pastiche=finish(picture),
             scale_px=scale.long_side_px,
+            share=min(1.0, done / work),
         )
 
 
@@ -97,8 +104,8 @@ def _walk(
     styles: Sequence[tuple[Tensor, float]],
     params: StyleParams,
     extractor: FeatureExtractor | None,
-) -> tuple[int, Walk]:
-    """Return how many steps there will be, and those steps; without an extractor only a draft is made."""
+) -> tuple[list[Scale], Walk]:
+    """Return the scales and the steps on them; without an extractor only a draft is made."""
     if extractor is None or params.mode == "draft":
         return paint_draft(content, styles, params)
     paint = paint_best if params.mode == "best" else paint_classic

@@ -23,7 +23,7 @@ from torch import Tensor
 from nst_core.color import match_color
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
-from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
+from nst_core.transfer.classic import FINE_COST, FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
@@ -94,6 +94,10 @@ class BestRecipe:
         share: float = min(1.0, (self.settled_px / long_side_px) ** self.steps_falloff)
         return int(self.steps_at_coarsest * share)
 
+    def cost(self, long_side_px: int) -> float:
+        """Return what a step costs for each pixel, in units of one on a coarse scale."""
+        return FINE_COST if long_side_px > self.fine_px else 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
@@ -125,8 +129,8 @@ def paint_best(
     *,
     extractor: FeatureExtractor,
     recipe: BestRecipe | None = None,
-) -> tuple[int, Walk]:
-    """Return how many steps there will be, and those steps; arguments as for `paint_classic`."""
+) -> tuple[list[Scale], Walk]:
+    """Return the scales, coarse to fine, and the steps on them; arguments as for `paint_classic`."""
     recipe = recipe or BestRecipe()
     balance = Balance.of(params.strength, recipe)
     recolored = _colored(content, styles) if recipe.recolors else content
@@ -136,6 +140,7 @@ def paint_best(
         long_side_px=params.long_side_px,
         coarsest_px=recipe.coarsest(params.long_side_px),
         steps=recipe.steps,
+        cost=recipe.cost,
     )
 
     def make_objective(scale: Scale, start: Tensor) -> _Objective:
@@ -155,7 +160,7 @@ def paint_best(
         return recipe.fine_step_size if long_side_px > recipe.fine_px else recipe.step_size
 
     walk = coarse_to_fine(colored, scales, make_objective, step_size=step_size)
-    return sum(scale.steps for scale in scales), walk
+    return scales, walk
 
 
 def _colored(content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> Tensor:

@@ -32,6 +32,8 @@ FINE_CONTENT_LAYER: Final = "relu3_1"
 FINE_STYLE_LAYERS: Final = ("relu1_1", "relu2_1", "relu3_1")
 """Where the large shapes are settled only the grain is missing; without deeper layers a step costs less than
 half."""
+FINE_COST: Final = 0.4
+"""Of a step there, for each pixel, in units of one that looks at deep layers too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,10 @@ class ClassicRecipe:
         share: float = (self.coarsest_px / long_side_px) ** self.steps_falloff
         return max(self.least_steps, int(self.steps_at_coarsest * share))
 
+    def cost(self, long_side_px: int) -> float:
+        """Return what a step costs for each pixel, in units of one on a coarse scale."""
+        return FINE_COST if long_side_px > self.fine_px else 1.0
+
 
 def paint_classic(
     content: Tensor,
@@ -68,8 +74,8 @@ def paint_classic(
     *,
     extractor: FeatureExtractor,
     recipe: ClassicRecipe | None = None,
-) -> tuple[int, Walk]:
-    """Return how many steps there will be, and those steps.
+) -> tuple[list[Scale], Walk]:
+    """Return the scales, coarse to fine, and the steps on them.
 
     Args:
         content: (1, 3, H, W) in [0, 1].
@@ -84,6 +90,7 @@ def paint_classic(
         long_side_px=params.long_side_px,
         coarsest_px=recipe.coarsest_px,
         steps=recipe.steps,
+        cost=recipe.cost,
     )
 
     def make_objective(scale: Scale, start: Tensor) -> Objective:
@@ -96,7 +103,7 @@ def paint_classic(
     walk = coarse_to_fine(
         start, scales, make_objective, optimizer=recipe.optimizer, step_size=lambda _: recipe.step_size
     )
-    return sum(scale.steps for scale in scales), walk
+    return scales, walk
 
 
 def classic_objective(

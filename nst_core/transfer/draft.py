@@ -39,8 +39,8 @@ def paint_draft(
     params: StyleParams,
     *,
     network: Magenta | None = None,
-) -> tuple[int, Walk]:
-    """Return the number of steps, which is 1, and that step; it has no losses.
+) -> tuple[list[Scale], Walk]:
+    """Return the only scale, of one step, and that step; it has no losses.
 
     Args:
         content: (1, 3, H, W) in [0, 1].
@@ -55,7 +55,7 @@ def paint_draft(
     height_px, width_px = fitted(content.shape[2], content.shape[3], params.long_side_px)
     scale = Scale(long_side_px=params.long_side_px, height_px=height_px, width_px=width_px, steps=1)
     start = resized(content, (height_px, width_px))
-    return 1, ((scale, _painted(start, styles, params, network), {}) for _ in range(scale.steps))
+    return [scale], ((scale, _painted(start, styles, params, network), {}) for _ in range(scale.steps))
 
 
 @torch.no_grad()

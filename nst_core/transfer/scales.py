@@ -21,6 +21,13 @@ class Scale:
     height_px: int
     width_px: int
     steps: int
+    cost: float = 1.0
+    """Of a step, for each pixel, in any unit that all scales of a painting share."""
+
+    @property
+    def step_work(self) -> float:
+        """Return what a step costs, in that unit."""
+        return self.cost * self.height_px * self.width_px
 
 
 def fitted(height_px: int, width_px: int, long_side_px: int) -> tuple[int, int]:
@@ -30,7 +37,13 @@ def fitted(height_px: int, width_px: int, long_side_px: int) -> tuple[int, int]:
 
 
 def plan_scales(
-    height_px: int, width_px: int, *, long_side_px: int, coarsest_px: int, steps: Callable[[int], int]
+    height_px: int,
+    width_px: int,
+    *,
+    long_side_px: int,
+    coarsest_px: int,
+    steps: Callable[[int], int],
+    cost: Callable[[int], float] = lambda _: 1.0,
 ) -> list[Scale]:
     """Return the scales, coarse to fine, each √2 larger than the one before.
 
@@ -43,6 +56,7 @@ def plan_scales(
         long_side_px: the last scale's.
         coarsest_px: no scale is smaller, unless the last one is.
         steps: long side in px → how many steps a scale of that size gets.
+        cost: long side in px → what such a step costs for each pixel, in any unit.
     """
     count = max(1, 1 + math.floor(2 * math.log2(max(1.0, long_side_px / coarsest_px)) + 1e-9))
     scales = []
@@ -55,6 +69,7 @@ def plan_scales(
                 height_px=height,
                 width_px=width,
                 steps=steps(side),
+                cost=cost(side),
             )
         )
     return scales[::-1]

@@ -76,7 +76,12 @@ class Walk:
             picture = Image.blend(content, pictures.styles[0].resize(content.size), index / total / 2)
             losses = {"style": 2.0 / index, "total": 3.0 / index}
             yield Step(
-                index=index, total=total, losses=losses, pastiche=to_tensor(picture), scale_px=scale_px
+                index=index,
+                total=total,
+                losses=losses,
+                pastiche=to_tensor(picture),
+                scale_px=scale_px,
+                share=(index / total) ** 2,
             )
 
 
@@ -128,6 +133,7 @@ def test_tells_every_step() -> None:
     steps, pastiche = painted()
     assert [(step.step, step.steps) for step in steps] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert [step.losses["total"] for step in steps] == [3.0, 1.5, 1.0, 0.75]
+    assert [step.share for step in steps] == [0.0625, 0.25, 0.5625, 1.0]
     assert (pastiche.losses, pastiche.steps) == (steps[-1].losses, 4)
 
 

@@ -84,6 +84,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
         steps=counts,
         losses=losses,
         preview=st.none() | blobs,
+        share=st.none() | st.floats(0.0, 1.0),
     ),
     st.builds(
         Pastiche,

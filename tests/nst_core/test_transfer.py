@@ -91,6 +91,20 @@ def test_steps_are_numbered_and_whole(steps: list[Step]) -> None:
         assert sum(parts) == pytest.approx(step.losses["total"], rel=1e-4)
 
 
+def test_each_step_tells_its_share_of_the_work(photo: Tensor, painting: Tensor) -> None:
+    """Twice the pixels, twice the work; above 256 px, where less is looked at, 0.4 of that a pixel."""
+    scales = plan_scales(
+        100, 100, long_side_px=400, coarsest_px=200, steps=lambda _: 3, cost=ClassicRecipe().cost
+    )
+    assert [scale.long_side_px for scale in scales] == [200, 283, 400]
+    assert [scale.step_work for scale in scales] == [200**2, 0.4 * 283**2, 0.4 * 400**2]
+    steps = run(photo, [(painting, 1.0)], mode="classic")
+    shares = [step.share for step in steps]
+    assert shares == sorted(set(shares))
+    assert shares[0] > 0.0
+    assert shares[-1] == pytest.approx(1.0)
+
+
 def test_the_first_step_starts_from_the_photo(steps: list[Step]) -> None:
     """Content loss is 0 before anything has moved."""
     assert steps[0].losses["content"] == pytest.approx(0.0, abs=1e-6)

@@ -52,7 +52,9 @@ class Attempt:
         """The job's id."""
         return self.request.job_id
 
-    def progress(self, step: int, *, steps: int = 10, preview: bytes | None = None) -> None:
+    def progress(
+        self, step: int, *, steps: int = 10, share: float | None = None, preview: bytes | None = None
+    ) -> None:
         """Report a step."""
         self.said.put_nowait(
             Progress(
@@ -62,6 +64,7 @@ class Attempt:
                 steps=steps,
                 losses={"total": 100.0 / step},
                 preview=preview,
+                share=share,
             )
         )
 

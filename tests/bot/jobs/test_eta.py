@@ -64,18 +64,18 @@ def test_the_forecast_ends_at_the_first_job_nobody_can_judge() -> None:
 
 
 def test_a_running_job_keeps_its_estimate_while_that_lies_ahead() -> None:
-    """Started at 100, 50 s expected: done at 150, whatever the steps say."""
-    ready_at = running_ready_at(now=120.0, started_at=100.0, estimate_s=50.0, step=9, steps=10)
+    """Started at 100, 50 s expected: done at 150, whatever the work so far says."""
+    ready_at = running_ready_at(now=120.0, started_at=100.0, estimate_s=50.0, share=0.9)
     assert ready_at == 150.0
 
 
-def test_an_overdue_or_unmeasured_job_is_judged_by_its_steps_once_they_say_something() -> None:
-    """Half done after 40 s: another 40 s. Before a quarter of the steps: no promise."""
+def test_an_overdue_or_unmeasured_job_is_judged_by_its_work_once_that_says_something() -> None:
+    """Half done after 40 s: another 40 s. At a tenth of the work: no promise."""
     for estimate_s in (None, 30.0):
-        ready_at = running_ready_at(now=140.0, started_at=100.0, estimate_s=estimate_s, step=5, steps=10)
+        ready_at = running_ready_at(now=140.0, started_at=100.0, estimate_s=estimate_s, share=0.5)
         assert ready_at == pytest.approx(180.0)
-    early = running_ready_at(now=140.0, started_at=100.0, estimate_s=None, step=2, steps=10)
-    unknown = running_ready_at(now=140.0, started_at=100.0, estimate_s=None, step=0, steps=0)
+    early = running_ready_at(now=140.0, started_at=100.0, estimate_s=None, share=0.1)
+    unknown = running_ready_at(now=140.0, started_at=100.0, estimate_s=None, share=0.0)
     assert (early, unknown) == (None, None)
 
 

@@ -225,6 +225,21 @@ async def test_times_are_told_once_something_is_measured(
     assert times == [clock.now + 20, clock.now + 40]
 
 
+async def test_the_first_picture_is_judged_by_its_work_and_not_by_its_steps(
+    workshop: Workshop, order: Order, clock: Clock
+) -> None:
+    """Four of ten steps, a fifth of the work, after 8 s: 32 s to go. Half, where only steps are told: 8 s."""
+    job = await workshop.service.submit(order())
+    attempt = await workshop.pool.attempt(1)
+    clock.now += 8
+    attempt.progress(4, share=0.2)
+    view = await workshop.until(job.id, lambda view: view.step == 4)
+    assert view.ready_at == pytest.approx(clock.now + 32)
+    attempt.progress(5)
+    view = await workshop.until(job.id, lambda view: view.step == 5)
+    assert view.ready_at == pytest.approx(clock.now + 8)
+
+
 # --- who may and who comes next
 
 

@@ -35,16 +35,16 @@ class Clock:
 
 
 def test_a_step_shows_how_far_the_losses_and_the_time_left() -> None:
-    """The time left goes by the steps after the first, which alone also warms up."""
+    """The time left goes by the work after the first step, which alone also warms up."""
     terminal, clock = Terminal(), Clock()
     bar = Bar(terminal, clock)
 
-    for index, now_s in ((1, 10.0), (2, 11.0), (5, 14.0)):
+    for index, share, now_s in ((1, 0.01, 10.0), (2, 0.02, 11.0), (5, 0.05, 14.0)):
         clock.now_s = now_s
-        bar.step(index, 125, {"content": 0.12345, "total": 12.0})
+        bar.step(index, 125, {"content": 0.12345, "total": 12.0}, share=share)
 
     assert terminal.lines()[0] == "[........................] 1/125  content 0.123 total 12"
-    assert terminal.lines()[-1] == "[........................] 5/125  2:00 left  content 0.123 total 12"
+    assert terminal.lines()[-1] == "[........................] 5/125  1:35 left  content 0.123 total 12"
 
 
 def test_the_line_is_rewritten_at_most_ten_times_a_second_but_the_last_step_always() -> None:
@@ -54,7 +54,7 @@ def test_the_line_is_rewritten_at_most_ten_times_a_second_but_the_last_step_alwa
 
     for index in range(1, 101):
         clock.now_s += 0.01
-        bar.step(index, 100, {"total": 1.0})
+        bar.step(index, 100, {"total": 1.0}, share=index / 100)
 
     assert len(terminal.lines()) <= 12
     assert terminal.lines()[-1].startswith("[########################] 100/100")
@@ -65,7 +65,7 @@ def test_a_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     terminal = Terminal()
 
-    Bar(terminal).step(1, 9, {f"a term with a long name {number}": 0.1 for number in range(40)})
+    Bar(terminal).step(1, 9, {f"a term with a long name {number}": 0.1 for number in range(40)}, share=0.1)
 
     assert len(terminal.lines()[0]) == 59
 
@@ -88,7 +88,7 @@ def test_nothing_is_written_where_there_is_no_terminal() -> None:
     bar = Bar(stream)
 
     bar.note("loading …")
-    bar.step(1, 2, {"total": 1.0})
+    bar.step(1, 2, {"total": 1.0}, share=0.5)
     bar.clear()
 
     assert stream.getvalue() == ""
