@@ -3,7 +3,7 @@
     python benchmarks/ablation.py --size 192 --pairs 6      a line per part, mean over the pairs
     python benchmarks/ablation.py --only "no matching"      one of them
 
-Pictures go to --out, so that they can be looked at: the judge errs.
+Pictures go to --out, and side by side to --strips, so that they can be looked at: the judge errs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from judging.judge import Judge, Scores
 from judging.networks import Layout, Texture
 from judging.painters import Pair, opened
 from judging.report import mean_and_interval
+from judging.strips import draw_strips
 from quality import PAINTINGS, PHOTOS, QUICK_PAINTINGS
 
 from nst_core.features import load_extractor, pick_device
@@ -66,6 +67,10 @@ def main() -> int:
         ]
         whole = whole or scores
         print(_line(name, scores, whole), flush=True)
+    if arguments.strips:
+        names = arguments.only or list(RECIPES)
+        rows = [[_file(arguments.out, pair, name) for name in names] for pair in judges]
+        draw_strips(names, rows, arguments.strips)
     return 0
 
 
@@ -81,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path("build/ablation"), help="where the pictures go")
+    parser.add_argument("--strips", type=Path, help="a JPEG with all of them side by side")
     return parser.parse_args()
 
 
@@ -117,10 +123,12 @@ def _score(
     params = StyleParams(long_side_px=arguments.size)
     _, walk = paint_best(content, [(style, 1.0)], params, extractor=extractor, recipe=RECIPES[name])
     *_, (_, picture, _) = walk
-    to_pil(picture).save(
-        arguments.out / f"{pair.photo.stem}-{pair.painting.stem}-{name.replace(' ', '_')}.png"
-    )
+    to_pil(picture).save(_file(arguments.out, pair, name))
     return judge(picture.cpu())
+
+
+def _file(folder: Path, pair: Pair, name: str) -> Path:
+    return folder / f"{pair.photo.stem}-{pair.painting.stem}-{name.replace(' ', '_')}.png"
 
 
 def _line(name: str, scores: Sequence[Scores], whole: Sequence[Scores]) -> str:
