@@ -58,13 +58,13 @@ class BestRecipe:
     faces are lost: of four pairs at 512 px the judge and we liked each less."""
     coarsest_of_small_px: int = 64
     """Smaller pictures start from a quarter, but not below this."""
-    steps_at_coarsest: int = 60
+    steps_at_coarsest: int = 54
     settled_px: int = 181
     """Up to this size every scale gets all steps; from there they fall, as a step's cost grows."""
     steps_falloff: float = 1.5
     fine_px: int = 256
     """Above this size only the fine layers are looked at, matched on a coarser grid."""
-    fine_steps: int = 30
+    fine_steps: int = 28
     step_size: float = 0.02
     fine_step_size: float = 0.01
     """With few steps to go a smaller one ends calmer, with less grain."""
