@@ -546,7 +546,10 @@ def test_interrupting_keeps_the_picture_only_on_request(tmp_path: Path, *, keep:
 def interrupted(argv: list[str]) -> tuple[int, str, str]:
     """Run `nst` at a terminal, press Ctrl-C at step 3; return status, what the terminal showed, stdout."""
     terminal, its_end = os.openpty()
+    # Started in the background, a shell has Ctrl-C ignored, and its children's children inherit that.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     nst = subprocess.Popen([*NST, *argv], stdout=subprocess.PIPE, stderr=its_end, cwd=ROOT)
+    signal.signal(signal.SIGINT, ours)
     os.close(its_end)
     screen, pressed, deadline = b"", False, time.monotonic() + 100
     while time.monotonic() < deadline:
