@@ -55,7 +55,7 @@ class BestRecipe:
 
     coarsest_px: int = 128
     """Of pictures of 512 px and more. From 64 px the largest shapes of a painting arrive too, but windows and
-    faces are lost: of four pairs at 512 px the judge and we liked each less."""
+    faces are lost: the judge gave each of four pairs at 512 px less."""
     coarsest_of_small_px: int = 64
     """Smaller pictures start from a quarter, but not below this."""
     steps_at_coarsest: int = 54
