@@ -150,14 +150,13 @@ class Progress:
     job_id: str
     attempt: int
     step: int
-    """0 for the first impression, then 1 … `steps`."""
+    """0 for the first impression, then 1 … `steps`, which is 0 while it is not known."""
     steps: int
-    """0 while it is not known."""
     losses: dict[str, float]
     preview: bytes | None = None
     """Now and then the picture so far, a small JPEG."""
     share: float | None = None
-    """Of all the work, what is done, 0 … 1: later steps are larger. None where only the steps are known."""
+    """Of all the work, what is done, 0 … 1; None where only the steps are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ Exit status 0: every line ended with 0 and did what it should, and no container 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -33,7 +32,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import own_docker
 from own_docker import HERE
 from try_dockerfile import PASSED_ON, bare_debian
-from try_units import BLOCK, EDGE, LEFT_BEHIND, LEFT_OUT, ROOT
+from try_units import BLOCK, EDGE, LEFT_BEHIND, LEFT_OUT, ROOT, asked
 
 sys.path.insert(0, str(ROOT / "benchmarks/reliability"))
 
@@ -182,7 +181,7 @@ class Trial:
 
 def main() -> int:
     """Run; return the exit status."""
-    options = _options()
+    options = asked(__doc__, "gafuu-compose")
     if os.geteuid() != 0:
         raise SystemExit("error: run this as root: it mounts, and makes namespaces")
     for program in ("debootstrap", "slirp4netns", "nsenter"):
@@ -280,13 +279,6 @@ def _nats(files: Path, engine: Engine) -> Path:
     shutil.copy(program, files / "usr/local/bin")
     subprocess.run([files / "usr/local/bin/nats-server", "--version"], check=True, stdout=subprocess.DEVNULL)
     return files
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=Path("/var/tmp/gafuu-compose"))  # noqa: S108 - large
-    parser.add_argument("--keep", action="store_true", help="begin with the images of an earlier run")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class Machine:
 
 def main() -> int:
     """Run; return the exit status."""
-    options = _options()
+    options = asked(__doc__, "gafuu-units")
     if os.geteuid() != 0:
         raise SystemExit("error: run this as root: it mounts, and boots a system")
     for program in ("systemd-nspawn", "nsenter"):
@@ -233,10 +233,16 @@ def _first_process(nspawn: subprocess.Popen[bytes]) -> int:
     raise SystemExit("error: the system does not boot; boot.log in the folder tells why")
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=Path("/var/tmp/gafuu-units"))  # noqa: S108 - large
-    parser.add_argument("--keep", action="store_true", help="begin with what an earlier run has installed")
+def asked(doc: str | None, folder: str) -> argparse.Namespace:
+    """Return what was asked for on the command line.
+
+    Args:
+        doc: the program's docstring.
+        folder: below /var/tmp, where its files go unless another place is named.
+    """
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp", folder))  # noqa: S108 - large
+    parser.add_argument("--keep", action="store_true", help="begin with what an earlier run has left")
     return parser.parse_args()
 
 

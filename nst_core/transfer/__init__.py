@@ -84,8 +84,7 @@ def stylize(
     scales, walk = _walk(content, images, params, extractor)
     total = sum(scale.steps for scale in scales)
     work, done = sum(scale.steps * scale.step_work for scale in scales), 0.0
-    masked = mask if mask is None else mask.to(device)
-    finish = Finish(content, keep_colors=params.keep_colors, mask=masked)
+    finish = Finish(content, keep_colors=params.keep_colors, mask=None if mask is None else mask.to(device))
     read = Readout()
     for index, (scale, picture, losses) in enumerate(walk, start=1):
         done += scale.step_work

@@ -23,7 +23,7 @@ from torch import Tensor
 from nst_core.color import match_color
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
-from nst_core.transfer.classic import FINE_COST, FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
+from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
@@ -94,10 +94,6 @@ class BestRecipe:
         share: float = min(1.0, (self.settled_px / long_side_px) ** self.steps_falloff)
         return int(self.steps_at_coarsest * share)
 
-    def cost(self, long_side_px: int) -> float:
-        """Return what a step costs for each pixel, in units of one on a coarse scale."""
-        return FINE_COST if long_side_px > self.fine_px else 1.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
@@ -140,7 +136,7 @@ def paint_best(
         long_side_px=params.long_side_px,
         coarsest_px=recipe.coarsest(params.long_side_px),
         steps=recipe.steps,
-        cost=recipe.cost,
+        fine_px=recipe.fine_px,
     )
 
     def make_objective(scale: Scale, start: Tensor) -> _Objective:
@@ -150,7 +146,7 @@ def paint_best(
             [(at_scale(style, side_px), share) for style, share in styles],
             start,
             extractor=extractor,
-            is_fine=scale.long_side_px > recipe.fine_px,
+            is_fine=scale.is_fine,
             balance=balance,
             recipe=recipe,
             seed=params.seed,

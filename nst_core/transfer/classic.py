@@ -32,8 +32,6 @@ FINE_CONTENT_LAYER: Final = "relu3_1"
 FINE_STYLE_LAYERS: Final = ("relu1_1", "relu2_1", "relu3_1")
 """Where the large shapes are settled only the grain is missing; without deeper layers a step costs less than
 half."""
-FINE_COST: Final = 0.4
-"""Of a step there, for each pixel, in units of one that looks at deep layers too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +60,6 @@ class ClassicRecipe:
         share: float = (self.coarsest_px / long_side_px) ** self.steps_falloff
         return max(self.least_steps, int(self.steps_at_coarsest * share))
 
-    def cost(self, long_side_px: int) -> float:
-        """Return what a step costs for each pixel, in units of one on a coarse scale."""
-        return FINE_COST if long_side_px > self.fine_px else 1.0
-
 
 def paint_classic(
     content: Tensor,
@@ -90,13 +84,14 @@ def paint_classic(
         long_side_px=params.long_side_px,
         coarsest_px=recipe.coarsest_px,
         steps=recipe.steps,
-        cost=recipe.cost,
+        fine_px=recipe.fine_px,
     )
 
     def make_objective(scale: Scale, start: Tensor) -> Objective:
         here = resized(content, (start.shape[2], start.shape[3]))
-        is_fine = scale.long_side_px > recipe.fine_px
-        return classic_objective(here, styles, params, extractor=extractor, recipe=recipe, is_fine=is_fine)
+        return classic_objective(
+            here, styles, params, extractor=extractor, recipe=recipe, is_fine=scale.is_fine
+        )
 
     coarsest = resized(content, (scales[0].height_px, scales[0].width_px))
     start = shaken(coarsest, params.seed).clamp(0.0, 1.0)

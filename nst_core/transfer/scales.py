@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 LEAST_SIDE_PX = 16
 """relu5_1 halves four times: below 16 px nothing is left of a side."""
+FINE_COST = 0.4
+"""Of a step on shallow layers, for each pixel, in units of one that looks at deep layers too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +23,13 @@ class Scale:
     height_px: int
     width_px: int
     steps: int
-    cost: float = 1.0
-    """Of a step, for each pixel, in any unit that all scales of a painting share."""
+    is_fine: bool = False
+    """Whether only shallow layers are looked at here."""
 
     @property
     def step_work(self) -> float:
-        """Return what a step costs, in that unit."""
-        return self.cost * self.height_px * self.width_px
+        """Return what a step costs, in units of a pixel of one that looks at deep layers too."""
+        return (FINE_COST if self.is_fine else 1.0) * self.height_px * self.width_px
 
 
 def fitted(height_px: int, width_px: int, long_side_px: int) -> tuple[int, int]:
@@ -43,7 +45,7 @@ def plan_scales(
     long_side_px: int,
     coarsest_px: int,
     steps: Callable[[int], int],
-    cost: Callable[[int], float] = lambda _: 1.0,
+    fine_px: float = math.inf,
 ) -> list[Scale]:
     """Return the scales, coarse to fine, each √2 larger than the one before.
 
@@ -56,7 +58,7 @@ def plan_scales(
         long_side_px: the last scale's.
         coarsest_px: no scale is smaller, unless the last one is.
         steps: long side in px → how many steps a scale of that size gets.
-        cost: long side in px → what such a step costs for each pixel, in any unit.
+        fine_px: scales above this size are fine.
     """
     count = max(1, 1 + math.floor(2 * math.log2(max(1.0, long_side_px / coarsest_px)) + 1e-9))
     scales = []
@@ -69,7 +71,7 @@ def plan_scales(
                 height_px=height,
                 width_px=width,
                 steps=steps(side),
-                cost=cost(side),
+                is_fine=side > fine_px,
             )
         )
     return scales[::-1]

@@ -94,7 +94,7 @@ def test_steps_are_numbered_and_whole(steps: list[Step]) -> None:
 def test_each_step_tells_its_share_of_the_work(photo: Tensor, painting: Tensor) -> None:
     """Twice the pixels, twice the work; above 256 px, where less is looked at, 0.4 of that a pixel."""
     scales = plan_scales(
-        100, 100, long_side_px=400, coarsest_px=200, steps=lambda _: 3, cost=ClassicRecipe().cost
+        100, 100, long_side_px=400, coarsest_px=200, steps=lambda _: 3, fine_px=ClassicRecipe().fine_px
     )
     assert [scale.long_side_px for scale in scales] == [200, 283, 400]
     assert [scale.step_work for scale in scales] == [200**2, 0.4 * 283**2, 0.4 * 400**2]
