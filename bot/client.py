@@ -159,8 +159,7 @@ class GafuuBot(discord.Client):
             await table.load()
 
     async def _end_chores(self) -> None:
-        self.chores.cancel()
-        await self.chores.wait()
+        await self.chores.end()
 
     async def _start_jobs(self) -> None:
         limits, discord_settings, keep = self.settings.limits, self.settings.discord, self.settings.store

@@ -60,8 +60,7 @@ class PartyHost:
 
     async def close(self) -> None:
         """Leave the parties as they are; after the next start they go on."""
-        self._tasks.cancel()
-        await self._tasks.wait()
+        await self._tasks.end()
 
     def accompany(self, party: Party) -> None:
         """See a party through from now on."""

@@ -105,8 +105,7 @@ class Delivery:
         """
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within_s)
-        self._late.cancel()
-        await self._late.wait()
+        await self._late.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

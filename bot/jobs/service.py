@@ -115,7 +115,7 @@ class JobService:
         self._chores.cancel()
         await self._submissions.wait()
         await self._painter.close(drain_s=drain_s)
-        await self._chores.wait()
+        await self._chores.end()
         self._board.close()
 
     async def submit(self, order: JobOrder) -> JobRecord:

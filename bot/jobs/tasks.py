@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+AGAIN_S: Final = 2.0
+"""On Python 3.11 a task in `asyncio.wait_for`, nats-py's for one, can miss that it was cancelled."""
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -30,6 +33,12 @@ class TaskSet:
         """Ask every task to end."""
         for task in self._tasks:
             task.cancel()
+
+    async def end(self) -> None:
+        """Ask every task to end, those begun meanwhile too, until all have."""
+        while self._tasks:
+            self.cancel()
+            await asyncio.wait(self._tasks, timeout=AGAIN_S)
 
     async def wait(self, *, timeout_s: float | None = None) -> None:
         """Return when every task is done, those begun meanwhile too, or after `timeout_s`."""

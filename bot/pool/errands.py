@@ -76,8 +76,7 @@ class Errands:
 
     async def close(self) -> None:
         """Let go of every attempt; the nodes go on with them."""
-        self._tasks.cancel()
-        await self._tasks.wait()
+        await self._tasks.end()
         for errand in self.active():
             errand.finish(errand.failure(WorkerDied.kind, "the pool was closed"))
         await self.line.close()

@@ -93,8 +93,7 @@ class Line:
     async def close(self) -> None:
         """End the connection."""
         self._closing = True
-        self._tasks.cancel()
-        await self._tasks.wait()
+        await self._tasks.end()
         if self._nc is not None:
             await self._nc.close()
 

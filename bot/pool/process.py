@@ -93,7 +93,8 @@ class WorkerProcess:
     async def gone(self, within_s: float) -> bool:
         """Wait until the process is reaped and its threads are done; return whether it came to that."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._ended.wait()
         return self._ended.is_set()
 
     def _listen(self) -> None:

@@ -51,3 +51,29 @@ async def test_a_crash_is_logged_even_if_nobody_asks(caplog: pytest.LogCaptureFi
     await tasks.wait()
     assert "task_crashed task=unlucky" in caplog.text
     assert "a bug of ours" in caplog.text
+
+
+async def test_a_task_that_swallows_the_first_wish_to_end_gets_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a library's wait_for on Python 3.11 does when its answer comes in the same moment."""
+    monkeypatch.setattr("bot.jobs.tasks.AGAIN_S", 0.01)
+    tasks = TaskSet()
+    swallowed = 0
+
+    async def deaf() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed == 2:
+                    raise
+
+    task = tasks.own(deaf(), name="deaf")
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await tasks.end()
+    assert task.cancelled()
+    assert swallowed == 2

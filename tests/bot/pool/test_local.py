@@ -19,6 +19,7 @@ import pytest
 
 from bot.pool.devices import parse_devices
 from bot.pool.local import LocalPool, worker_command
+from bot.pool.process import WorkerProcess
 from bot.pool.slot import Patience
 from nst_core.errors import ConfigError
 
@@ -403,3 +404,24 @@ def _runs(pid: int) -> bool:
         return stat.read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@pytest.mark.parametrize("ticks", range(5))
+async def test_a_cancellation_in_the_moment_of_a_workers_end_is_not_lost(ticks: int) -> None:
+    """However the two fall together: a pool that is closed just then would otherwise wait for ever."""
+    ended: list[object] = []
+    worker = WorkerProcess(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], slot="x", hear=ended.append
+    )
+    waiting = asyncio.create_task(worker.gone(60))
+    await asyncio.sleep(0)
+    worker.kill()
+    while not worker._ended.is_set():  # noqa: ASYNC110 - to the very tick
+        await asyncio.sleep(0)
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    if waiting.cancel():
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+    else:
+        assert waiting.result() is True
