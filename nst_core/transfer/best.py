@@ -23,6 +23,7 @@ from torch import Tensor
 from nst_core.color import match_color
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
+from nst_core.transfer.bands import look
 from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
@@ -186,21 +187,21 @@ class _Objective:
         self._seed = seed
         self._layers = FINE_LAYERS if is_fine else COARSE_LAYERS
         self._style_layers = FINE_STYLE_LAYERS if is_fine else tuple(STYLE_LAYERS)
-        self._needed = {*self._layers, *self._style_layers}
+        self._maps = tuple(dict.fromkeys((*self._layers, STRUCTURE_LAYER)))
         self._stride = 8 if is_fine else 4
         self._grid = self._grid_of(content)
         with torch.no_grad():
-            own = extractor(content, self._needed)
+            own = look(extractor, content, maps=self._maps).maps
             target, self._grams = self._lay_out(own, styles, torch.lerp(start, content, balance.loyalty))
             self._matching = MatchingLoss(target, own, self._layers, self._grid)
             self._similarity = self._similarity_of(own)
 
     def __call__(self, image: Tensor) -> Losses:
-        maps = self._extractor(image, self._needed)
-        structure = structure_loss(self._similarity_of(maps), self._similarity)
+        seen = look(self._extractor, image, maps=self._maps, grams=self._style_layers)
+        structure = structure_loss(self._similarity_of(seen.maps), self._similarity)
         losses = {
-            "match": self._recipe.match_weight * self._matching(maps),
-            "style": self._balance.style_weight * style_term(maps, self._grams),
+            "match": self._recipe.match_weight * self._matching(seen.maps),
+            "style": self._balance.style_weight * style_term(seen.grams, self._grams),
             "structure": self._balance.structure_weight * structure,
             "tv": self._recipe.tv_weight * total_variation(image),
         }
@@ -214,15 +215,18 @@ class _Objective:
         self, own: Mapping[str, Tensor], styles: Sequence[tuple[Tensor, float]], asking: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the columns to reach at each position, and the Gram matrices to reach."""
-        seen = self._extractor(shaken(asking, self._seed), self._layers)
-        query = hypercolumns(seen, self._layers, self._grid)
-        found = [(self._extractor(style, self._needed), share) for style, share in styles]
-        columns = [
-            hypercolumns(maps, self._layers, self._grid_of(style))
-            for (style, _), (maps, _) in zip(styles, found, strict=True)
+        asked = look(self._extractor, shaken(asking, self._seed), maps=self._layers)
+        query = hypercolumns(asked.maps, self._layers, self._grid)
+        found = [
+            look(self._extractor, style, maps=self._layers, grams=self._style_layers) for style, _ in styles
         ]
-        target = nearest(query, columns, [share for _, share in styles])
-        grams = mixed_grams(found, self._style_layers)
+        columns = [
+            hypercolumns(seen.maps, self._layers, self._grid_of(style))
+            for (style, _), seen in zip(styles, found, strict=True)
+        ]
+        shares = [share for _, share in styles]
+        target = nearest(query, columns, shares)
+        grams = mixed_grams([(seen.grams, share) for seen, share in zip(found, shares, strict=True)])
         return torch.lerp(hypercolumns(own, self._layers, self._grid), target, self._balance.manner), grams
 
     def _grid_of(self, image: Tensor) -> tuple[int, int]:

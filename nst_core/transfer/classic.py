@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
-from nst_core.losses import content_loss, gram_matrix, mix, style_loss, total_variation
+from nst_core.losses import content_loss, mix, style_loss, total_variation
+from nst_core.transfer.bands import look
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from nst_core.features import FeatureExtractor
     from nst_core.protocol import StyleParams
@@ -150,39 +151,35 @@ class _Objective:
         self._tv_weight = tv_weight
         layers = FINE_STYLE_LAYERS if is_fine else tuple(STYLE_LAYERS)
         self._content_layer = FINE_CONTENT_LAYER if is_fine else CONTENT_LAYER
-        self._needed = {*layers, self._content_layer}
         with torch.no_grad():
-            self._content = extractor(content, [self._content_layer])[self._content_layer]
-            found = [(extractor(style, layers), share) for style, share in styles]
-            self._grams = mixed_grams(found, layers)
+            self._content = look(extractor, content, maps=[self._content_layer]).maps[self._content_layer]
+            found = [(look(extractor, style, grams=layers).grams, share) for style, share in styles]
+            self._grams = mixed_grams(found)
 
     def __call__(self, image: Tensor) -> Losses:
-        maps = self._extractor(image, self._needed)
-        style = style_term(maps, self._grams)
-        content = self._content_weight * content_loss(maps[self._content_layer], self._content)
+        seen = look(self._extractor, image, maps=[self._content_layer], grams=self._grams)
+        style = style_term(seen.grams, self._grams)
+        content = self._content_weight * content_loss(seen.maps[self._content_layer], self._content)
         variation = self._tv_weight * total_variation(image)
         return {"content": content, "style": style, "tv": variation, "total": content + style + variation}
 
 
-def mixed_grams(
-    styles: Sequence[tuple[Mapping[str, Tensor], float]], layers: Collection[str] = tuple(STYLE_LAYERS)
-) -> dict[str, Tensor]:
+def mixed_grams(styles: Sequence[tuple[Mapping[str, Tensor], float]]) -> dict[str, Tensor]:
     """Return the Gram matrices to reach, by layer.
 
     Args:
-        styles: of each style image the feature maps of (at least) these layers, and its share.
-        layers: some of `STYLE_LAYERS`.
+        styles: of each style image its Gram matrices, all of the same layers, and its share.
     """
     shares = [share for _, share in styles]
-    return {layer: mix([gram_matrix(maps[layer]) for maps, _ in styles], shares) for layer in layers}
+    return {layer: mix([grams[layer] for grams, _ in styles], shares) for layer in styles[0][0]}
 
 
-def style_term(maps: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
+def style_term(grams: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
     """Return the weighted mean of the layers' style losses.
 
     Args:
-        maps: the pastiche's feature maps of (at least) the layers of `grams`.
-        grams: what they should be.
+        grams: the pastiche's Gram matrices, of some of `STYLE_LAYERS`.
+        targets: what they should be.
     """
-    terms = [STYLE_LAYERS[layer] * style_loss(gram_matrix(maps[layer]), grams[layer]) for layer in grams]
+    terms = [STYLE_LAYERS[layer] * style_loss(grams[layer], target) for layer, target in targets.items()]
     return torch.stack(terms).sum() / sum(STYLE_LAYERS.values())
