@@ -260,9 +260,14 @@ def _pastiche(request: StyleRequest, pictures: Pictures, course: Course) -> Past
 
 
 def _timelapse(request: StyleRequest, course: Course) -> bytes | None:
+    """Return the animation, or None where none was asked for or none could be made."""
     if course.timelapse is None:
         return None
-    return course.timelapse.encode(max_bytes=min(MOST_BYTES, request.max_bytes))
+    try:
+        return course.timelapse.encode(max_bytes=min(MOST_BYTES, request.max_bytes))
+    except Exception as error:  # noqa: BLE001 - minutes of painting must not be lost for want of it
+        _LOG.warning("timelapse-failed job=%s error=%r", request.job_id, error)
+        return None
 
 
 def _curve(request: StyleRequest, course: Course) -> bytes | None:

@@ -196,6 +196,21 @@ def test_timelapse() -> None:
     assert len(limited.timelapse) <= 2000
 
 
+def test_a_failed_timelapse_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Pillow that can write no animation still gives a picture."""
+
+    def save(*_: object, **__: object) -> None:
+        raise OSError("encoder error -2 when writing image file")
+
+    monkeypatch.setattr("nst_core.timelapse._webp", save)
+    _, pastiche = painted(timelapse=True)
+    assert pastiche.timelapse is None
+    assert opened(pastiche.image).size == (64, 48)
+    assert "timelapse-failed job=j" in caplog.text
+
+
 def test_a_mask_goes_all_the_way() -> None:
     """What is masked stays the photo in impression, previews and picture; a bad mask is refused."""
     mask = Image.new("L", (96, 72))
