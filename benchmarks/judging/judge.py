@@ -51,21 +51,21 @@ class Judge:
         self._layout, self._texture = layout, texture
         self._similarity = self_similarity(layout(photo))
         self._seen = texture(photo)
-        self._wanted = self._flat(painting)
-        self._palette = to_oklab(painting)[0].flatten(1)
-        self._style_of_photo = _distances(self._flat(photo), self._wanted)
+        self._wanted = self._shades(texture(painting))
+        self._palette = shades(to_oklab(painting)[0].flatten(1))
+        self._style_of_photo = _distances(self._shades(self._seen), self._wanted)
         middle = painting.shape[3] // 2
-        halves = [self._flat(painting[..., :middle]), self._flat(painting[..., middle:])]
+        halves = [self._shades(texture(half)) for half in (painting[..., :middle], painting[..., middle:])]
         self.halves = self._style(_distances(*halves))
         """How far the painting's left half is from its right one, in the unit of `Scores.style`: what is
         nearer to the painting than that differs from it by what is shown rather than by how."""
-        self._colour_of_photo = sliced_wasserstein(to_oklab(photo)[0].flatten(1), self._palette)
+        self._colour_of_photo = _distance(shades(to_oklab(photo)[0].flatten(1)), self._palette)
 
     def __call__(self, picture: Tensor) -> Scores:
         """Return the scores of a (1, 3, H, W) picture in [0, 1] of the photo's size."""
         seen = self._texture(picture)
-        style = self._style(_distances([maps.flatten(1) for maps in seen], self._wanted))
-        colour = sliced_wasserstein(to_oklab(picture)[0].flatten(1), self._palette)
+        style = self._style(_distances(self._shades(seen), self._wanted))
+        colour = _distance(shades(to_oklab(picture)[0].flatten(1)), self._palette)
         linear = self._texture.linear
         return Scores(
             structure=correlation(self_similarity(self._layout(picture)), self._similarity).item(),
@@ -74,15 +74,16 @@ class Judge:
             lpips=lpips(seen, self._seen, linear).item() if linear else None,
         )
 
-    def _flat(self, image: Tensor) -> list[Tensor]:
-        return [maps.flatten(1) for maps in self._texture(image)]
+    @staticmethod
+    def _shades(seen: list[Tensor]) -> list[Tensor]:
+        return [shades(maps.flatten(1)) for maps in seen]
 
     def _style(self, distances: list[Tensor]) -> float:
         return (torch.stack(distances) / torch.stack(self._style_of_photo)).mean().item()
 
 
 def _distances(seen: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
-    return [sliced_wasserstein(ours, theirs) for ours, theirs in zip(seen, wanted, strict=True)]
+    return [_distance(ours, theirs) for ours, theirs in zip(seen, wanted, strict=True)]
 
 
 def self_similarity(columns: Tensor) -> Tensor:
@@ -115,9 +116,25 @@ def sliced_wasserstein(left: Tensor, right: Tensor) -> Tensor:
 
     Source: Bonneel et al. 2015.
     """
+    return _distance(shades(left), shades(right))
+
+
+def shades(points: Tensor) -> Tensor:
+    """Return what a cloud of points looks like along 256 directions, always the same ones.
+
+    Args:
+        points: (C, N).
+
+    Returns:
+        (256, 1024), evenly spaced quantiles along each direction.
+    """
     generator = torch.Generator().manual_seed(0)
-    directions = functional.normalize(torch.randn(DIRECTIONS, left.shape[0], generator=generator), dim=1)
-    return (_quantiles(directions @ left) - _quantiles(directions @ right)).abs().mean()
+    directions = functional.normalize(torch.randn(DIRECTIONS, points.shape[0], generator=generator), dim=1)
+    return _quantiles(directions @ points)
+
+
+def _distance(left: Tensor, right: Tensor) -> Tensor:
+    return (left - right).abs().mean()
 
 
 def lpips(seen: list[Tensor], other: list[Tensor], linear: list[Tensor]) -> Tensor:
