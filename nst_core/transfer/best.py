@@ -69,10 +69,10 @@ class BestRecipe:
     step_size: float = 0.02
     fine_step_size: float = 0.01
     """With few steps to go a smaller one ends calmer, with less grain."""
-    loyalty: float = 0.75
+    loyalty: float = 1.0
     """How much of the photo, and not of the picture so far, looks up its match; at strength 50."""
     match_weight: float = 1.0
-    style_weight: float = 0.6
+    style_weight: float = 1.0
     """At strength 50."""
     structure_weight: float = 0.25
     """At strength 50."""
