@@ -44,8 +44,9 @@ RECIPES: Final[Mapping[str, BestRecipe]] = {
     "photo not recoloured first": BestRecipe(recolors=False),
     "no total variation": BestRecipe(tv_weight=0.0),
     "one scale": BestRecipe(coarsest_px=EVERYTHING_PX, coarsest_of_small_px=EVERYTHING_PX),
-    "only the photo asks for matches": BestRecipe(loyalty=1.0),
-    "only the picture so far asks": BestRecipe(loyalty=0.0),
+    "calm places as any other": BestRecipe(calm_loyalty=BestRecipe().loyalty, sowing=0.0),
+    "calm places not sown": BestRecipe(sowing=0.0),
+    "only the picture so far asks": BestRecipe(loyalty=0.0, calm_loyalty=0.0),
     "deep layers at every scale": BestRecipe(fine_px=EVERYTHING_PX),
 }
 

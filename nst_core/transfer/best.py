@@ -3,13 +3,14 @@
 At every scale each place of the photo looks up the place of the painting that is most like it, and the
 pastiche is drawn towards those places' features; Gram matrices over the whole keep the painting's grain
 and its palette; which places of the photo look alike is kept. So the shapes come from the painting, and
-where they go from the photo.
+where they go from the photo; in its calm places, which say nothing about that, from the painting too.
 
 Source: Kolkin et al. 2022 (NNST) for the matching; Gatys et al. 2016 for the Gram matrices; Kolkin et
 al. 2019 (STROTSS) for the self-similarity.
 Differs: all at once at every scale instead of one after the other, so that no scale ends without its
 grain; the photo first gets the painting's colours, so that it is matched by what it shows and not by its
-light; coarse to fine in steps of √2; Adam on the pixels with averaging; no second pass.
+light; calm places begin with the painting's shapes, and look up their matches with the picture so far;
+coarse to fine in steps of √2; Adam on the pixels with averaging; no second pass.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from nst_core.color import match_color
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
 from nst_core.transfer.bands import look
+from nst_core.transfer.calm import calmness, sown
 from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
@@ -71,6 +73,10 @@ class BestRecipe:
     """With few steps to go a smaller one ends calmer, with less grain."""
     loyalty: float = 1.0
     """How much of the photo, and not of the picture so far, looks up its match; at strength 50."""
+    calm_loyalty: float = 0.2
+    """The same where the photo is calm."""
+    sowing: float = 0.8
+    """How much of the painting's shapes is laid over calm places to begin with; at strength 50."""
     match_weight: float = 1.0
     style_weight: float = 1.0
     """At strength 50."""
@@ -103,8 +109,14 @@ class Balance:
     manner: float
     """0 … 1: how far features and colours go from the photo's own to the painting's."""
     loyalty: float
+    calm_loyalty: float
+    sowing: float
     style_weight: float
     structure_weight: float
+
+    def loyalty_at(self, calm: Tensor) -> Tensor:
+        """Return the loyalty of each place, given how calm it is, 0 … 1."""
+        return self.loyalty + (self.calm_loyalty - self.loyalty) * calm
 
     @classmethod
     def of(cls, strength: int, recipe: BestRecipe) -> Balance:
@@ -114,6 +126,8 @@ class Balance:
         return cls(
             manner=manner,
             loyalty=recipe.loyalty * (1.0 - 0.7 * excess),
+            calm_loyalty=recipe.calm_loyalty * (1.0 - 0.7 * excess),
+            sowing=recipe.sowing * manner,
             style_weight=recipe.style_weight * manner * 5.0**excess,
             structure_weight=recipe.structure_weight * recipe.structure_range ** (1.0 - strength / 50),
         )
@@ -156,7 +170,9 @@ def paint_best(
     def step_size(long_side_px: int) -> float:
         return recipe.fine_step_size if long_side_px > recipe.fine_px else recipe.step_size
 
-    walk = coarse_to_fine(colored, scales, make_objective, step_size=step_size)
+    begin = resized(colored, (scales[0].height_px, scales[0].width_px))
+    begin = sown(begin, styles, amount=balance.sowing, brush=params.brush, seed=params.seed)
+    walk = coarse_to_fine(begin, scales, make_objective, step_size=step_size)
     return scales, walk
 
 
@@ -192,7 +208,8 @@ class _Objective:
         self._grid = self._grid_of(content)
         with torch.no_grad():
             own = look(extractor, content, maps=self._maps).maps
-            target, self._grams = self._lay_out(own, styles, torch.lerp(start, content, balance.loyalty))
+            asking = torch.lerp(start, content, balance.loyalty_at(calmness(content)))
+            target, self._grams = self._lay_out(own, styles, asking)
             self._matching = MatchingLoss(target, own, self._layers, self._grid)
             self._similarity = self._similarity_of(own)
 
