@@ -115,6 +115,10 @@ async def connect(
         if _is_refusal(error):
             on_refused()
 
+    async def on_disconnected() -> None:
+        if not client.is_closed:  # nats-py calls this after our own close(), too
+            await on_lost()
+
     await _probe_patiently(link)
     client = Client()
     await client.connect(
@@ -124,7 +128,7 @@ async def connect(
         ping_interval=5,
         max_outstanding_pings=3,
         error_cb=on_error,
-        disconnected_cb=on_lost,
+        disconnected_cb=on_disconnected,
         reconnected_cb=on_regained,
         closed_cb=on_closed,
     )

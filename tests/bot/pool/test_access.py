@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import stat
 import subprocess
 import sys
@@ -323,3 +324,30 @@ def _make_certificates(folder: Path) -> Path:
     ):
         subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
     return folder / "ca.crt"
+
+
+async def test_who_closes_a_connection_has_not_lost_it(server_of_two: Server) -> None:
+    """A server that goes is told of, once; one's own goodbye is no loss."""
+    told: list[str] = []
+
+    async def note(what: str) -> None:
+        told.append(what)
+
+    async def opened() -> Client:
+        return await wire.connect(
+            wire.Link(url=server_of_two.url, user="attic", token=server_of_two.tokens["attic"]),
+            on_lost=functools.partial(note, "lost"),
+            on_regained=functools.partial(note, "regained"),
+            on_closed=functools.partial(note, "closed"),
+            on_refused=lambda: told.append("refused"),
+        )
+
+    first, second = await opened(), await opened()
+    await first.close()
+    assert told == ["closed"]
+    server_of_two.kill()
+    async with asyncio.timeout(10):
+        while "lost" not in told:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0.01)
+    await second.close()
+    assert told == ["closed", "lost", "closed"]
