@@ -1,6 +1,6 @@
-"""Calm places of a photo, such as a sky: nothing there says which place of the painting to look up.
+"""Calm places of a photo, such as a sky or a wood: nothing there says which place of the painting to look up.
 
-Left alone, every bit of a sky finds the same bit of the painting, and what comes is a carpet. A painter
+Left alone, every bit of it finds the same bit of the painting, and what comes is a carpet. A painter
 fills a sky with what the manner is made of. So the shapes of the painting are laid faintly over calm
 places before anything is painted, and from there on the picture so far, which knows of them, looks up its
 matches in calm places as well: strokes join into swirls, and stars come out.
@@ -21,8 +21,9 @@ from nst_core.transfer.walk import resized
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SIDE_PX: Final = 128
-"""Long side of the copy by which calm is judged; what is smaller than a pixel of it makes no unrest."""
+SIDE_PX: Final = 32
+"""Long side of the copy by which calm is judged: what is smaller than a pixel of it, leaves and fur, makes no
+unrest."""
 NEIGHBOURHOOD: Final = 0.06
 """Standard deviation of the window that is looked at around a place, as a share of the long side."""
 CONTRAST: Final = 0.06
@@ -39,7 +40,7 @@ def calmness(image: Tensor) -> Tensor:
 
     Returns:
         (1, 1, H, W) in [0, 1], 1 where it is all one tone: exp(−variance / 0.06²), the variance being that
-        of OkLab's lightness over a Gaussian window, found in a copy with a long side of at most 128 px.
+        of OkLab's lightness over a Gaussian window, found in a copy with a long side of at most 32 px.
     """
     lightness = to_oklab(_small(image, SIDE_PX))[:, :1]
     radius_px = NEIGHBOURHOOD * max(lightness.shape[2:])
