@@ -1,7 +1,7 @@
 """Calm places of a photo, such as a sky or a wood: nothing there says which place of the painting to look up.
 
-Left alone, every bit of it finds the same bit of the painting, and what comes is a carpet. A painter
-fills a sky with what the manner is made of. So the shapes of the painting are laid faintly over calm
+Left alone, every bit of such a place finds the same bit of the painting, and what comes is a carpet. A
+painter fills a sky with what the manner is made of. So the shapes of the painting are laid faintly over calm
 places before anything is painted, and from there on the picture so far, which knows of them, looks up its
 matches in calm places as well: strokes join into swirls, and stars come out.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nst_core.oklab import to_oklab
-from nst_core.transfer.walk import resized
+from nst_core.transfer.walk import at_scale, resized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def calmness(image: Tensor) -> Tensor:
         (1, 1, H, W) in [0, 1], 1 where it is all one tone: exp(−variance / 0.06²), the variance being that
         of OkLab's lightness over a Gaussian window, found in a copy with a long side of at most 32 px.
     """
-    lightness = to_oklab(_small(image, SIDE_PX))[:, :1]
+    lightness = to_oklab(at_scale(image, min(SIDE_PX, max(image.shape[2:]))))[:, :1]
     radius_px = NEIGHBOURHOOD * max(lightness.shape[2:])
     mean = smoothed(lightness, radius_px)
     variance = smoothed(lightness.square(), radius_px) - mean.square()
@@ -82,18 +82,12 @@ def smoothed(image: Tensor, sigma_px: float) -> Tensor:
     """Return (N, C, H, W) after a Gaussian filter, the edge pixels repeated outwards."""
     reach = max(1, math.ceil(3 * sigma_px))
     steps = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    weights = torch.exp(-0.5 * (steps / max(sigma_px, 1e-3)).square())
-    weights = (weights / weights.sum()).expand(image.shape[1], 1, -1)
     channels = image.shape[1]
+    weights = torch.exp(-0.5 * (steps / max(sigma_px, 1e-3)).square())
+    weights = (weights / weights.sum()).expand(channels, 1, -1)
     padded = functional.pad(image, (reach, reach, reach, reach), mode="replicate")
     rows = functional.conv2d(padded, weights[:, :, None, :], groups=channels)
     return functional.conv2d(rows, weights[:, :, :, None], groups=channels)
-
-
-def _small(image: Tensor, long_side_px: int) -> Tensor:
-    height, width = image.shape[2:]
-    share = min(1.0, long_side_px / max(height, width))
-    return resized(image, (max(1, round(height * share)), max(1, round(width * share))))
 
 
 def _covering(style: Tensor, size: tuple[int, int], *, enlargement: float, seed: int) -> Tensor:

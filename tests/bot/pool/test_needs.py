@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bot.pool import needs
 from bot.pool.base import Slot
 from bot.pool.needs import choose, needed_bytes
 from nst_core.protocol import StyleParams
+from nst_core.transfer import bands
 
 GIB = 2**30
 SMALL, LARGE = StyleParams(long_side_px=512), StyleParams(long_side_px=2048)
@@ -21,6 +23,11 @@ def slot(name: str, device: str = "cpu", gib: float = 16) -> Slot:
 def test_what_was_measured(long_side_px: int, gib: float) -> None:
     """The estimate is near what was measured."""
     assert needed_bytes(StyleParams(long_side_px=long_side_px)) / GIB == pytest.approx(gib, rel=0.1)
+
+
+def test_bands_begin_where_the_painter_begins_them() -> None:
+    """The bot, which knows no torch, says the same as the painter."""
+    assert needs.WHOLE_PIXELS == bands.WHOLE_PIXELS
 
 
 def test_fastest_first() -> None:

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nst_core.transfer.best import Balance, BestRecipe
+from nst_core.features import load_extractor
+from nst_core.protocol import StyleParams
+from nst_core.transfer.best import Balance, BestRecipe, paint_best
 from nst_core.transfer.calm import SHAPE, calmness, smoothed, sown
 
 
@@ -101,3 +103,19 @@ def test_calm_places_ask_with_the_picture_so_far() -> None:
         balance.loyalty_at(torch.tensor([0.0, 0.5, 1.0])), torch.tensor([1.0, 0.6, 0.2])
     )
     assert Balance.of(0, recipe).sowing == 0.0
+
+
+def test_best_begins_with_what_was_sown_and_asks_with_it() -> None:
+    """Its first picture has the shapes in the calm half alone; who asks there makes another picture of it."""
+    photo, painting, extractor = half_calm(48, 64), rings(48, 64), load_extractor()
+
+    def first(**recipe: float) -> Tensor:
+        chosen = BestRecipe(coarsest_of_small_px=64, recolors=False, **recipe)  # type: ignore[arg-type]
+        params = StyleParams(long_side_px=64)
+        return next(paint_best(photo, [(painting, 1.0)], params, extractor=extractor, recipe=chosen)[1])[1]
+
+    sown_first, plain = first(sowing=0.8), first(sowing=0.0)
+    difference = (sown_first - plain).abs()
+    assert difference[..., :16].max() > 0.08
+    assert difference[..., 48:].max() < 0.05
+    assert not torch.equal(first(loyalty=1.0, calm_loyalty=0.2), first(loyalty=1.0, calm_loyalty=1.0))
