@@ -71,7 +71,8 @@ def content_loss(feature_map: Tensor, target: Tensor) -> Tensor:
     Source: Gatys, Ecker & Bethge 2016, content loss.
     Differs: divides by the target's own energy, so that every photo holds on equally hard.
     """
-    return functional.mse_loss(feature_map, target) / (target.square().mean() + EPSILON)
+    # Not `mse_loss`: its gradient is laid out channels first, whatever the features are.
+    return (feature_map - target).square().mean() / (target.square().mean() + EPSILON)
 
 
 def style_loss(gram: Tensor, target: Tensor) -> Tensor:

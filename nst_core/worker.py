@@ -22,6 +22,7 @@ import traceback
 from typing import IO, TYPE_CHECKING, Final, NoReturn, Protocol
 
 from nst_core.errors import Cancelled, Fault, OutOfMemory, UserError
+from nst_core.memory import give_back_memory, keep_memory
 from nst_core.protocol import (
     Failure,
     ProtocolError,
@@ -130,6 +131,7 @@ def serve(open_studio: Callable[[], tuple[Ready, Painter]]) -> int:
     for request in line.requests():
         if not _answer(line, paint, request):
             return REPLACE_ME
+        give_back_memory()
     return DONE
 
 
@@ -172,6 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _print_devices()
         single_out(arguments.device, os.environ)
         let_threads_sleep(os.environ)
+        keep_memory(os.environ)
         if arguments.device == "cpu" and sys.platform != "win32":
             os.nice(CPU_NICENESS)
         return serve(lambda: _open(arguments))

@@ -17,6 +17,7 @@ from nst_core.bench.workers import peak_bytes
 from nst_core.features import FeatureExtractor, load_extractor
 from nst_core.images import load_image
 from nst_core.losses import content_loss, gram_matrix
+from nst_core.precision import feature_dtype
 from nst_core.protocol import StyleParams
 from nst_core.transfer.classic import CONTENT_LAYER, STYLE_LAYERS, classic_objective, paint_classic
 from nst_core.transfer.walk import at_scale
@@ -69,7 +70,9 @@ def descend(
         pictures: Iterator[Tensor] = itertools.islice(_plain(content, score), steps)
         judged_every = JUDGED_EVERY
     else:
-        _, walk = paint_classic(content, [(style, 1.0)], params, extractor=extractor)
+        painter = load_extractor(device=problem.device, dtype=feature_dtype(problem.device))
+        painter(content, [CONTENT_LAYER])
+        _, walk = paint_classic(content, [(style, 1.0)], params, extractor=painter)
         pictures, judged_every = (picture for _, picture, _ in walk), 1
     points = tuple(_judged(pictures, score, content, judged_every, clock))
     return Descent(

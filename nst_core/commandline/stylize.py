@@ -10,6 +10,7 @@ from nst_core.commandline.answers import Answer, MistakeError
 from nst_core.commandline.bar import Bar
 from nst_core.commandline.files import FORMATS, check_output
 from nst_core.commandline.manner import Manner, manner
+from nst_core.memory import keep_memory
 from nst_core.protocol import StyleParams
 from nst_core.worker import let_threads_sleep
 
@@ -52,6 +53,7 @@ def stylize(arguments: argparse.Namespace, stderr: TextIO) -> Answer:
     bar = Bar(stderr)
     bar.note("loading …")
     let_threads_sleep(os.environ)
+    keep_memory(os.environ)
     try:
         from nst_core.commandline.easel import paint  # noqa: PLC0415 - torch takes seconds; mistakes need not
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from nst_core.memory import give_back_memory
 from nst_core.transfer.optimise import Optimizer, optimise
 from nst_core.transfer.scales import Scale, fitted
 
@@ -42,6 +43,7 @@ def coarse_to_fine(
     """
     picture = start
     for scale in scales:
+        give_back_memory()  # what one size left does not fit the next
         begin = resized(picture, (scale.height_px, scale.width_px))
         steps = optimise(
             begin,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -117,6 +118,12 @@ def outcome(worker: Worker) -> tuple[list[Progress], Pastiche | Failure]:
         steps.append(message)
     assert isinstance(message, Pastiche | Failure)
     return steps, message
+
+
+def resident_mib(worker: Worker) -> float:
+    """Return how much memory a worker has at the moment, in MiB."""
+    words = Path(f"/proc/{worker.process.pid}/statm").read_text().split()
+    return int(words[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def test_paints(worker: Worker) -> None:
@@ -266,6 +273,22 @@ def test_threads_sleep_while_they_wait() -> None:
     for said, expected in ({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"):
         let_threads_sleep(said)
         assert said == {"OMP_WAIT_POLICY": expected}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc and glibc are Linux's")
+def test_between_jobs_a_worker_is_small_again(worker: Worker) -> None:
+    """What it holds on to during a job, for the sake of speed, others may have afterwards."""
+    small = resident_mib(worker)
+    worker.say(request("large", size_px=448))
+    while isinstance(message := worker.hear(), Progress) and resident_mib(worker) < small + 200:
+        continue
+    assert isinstance(message, Progress)
+    worker.say(Stop(job_id="large", keep=False))
+    outcome(worker)
+    deadline = time.monotonic() + 10
+    while resident_mib(worker) > small + 100:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_knows_a_lack_of_memory() -> None:
