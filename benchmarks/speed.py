@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from nst_core.bench.report import keep, table, worse
-from nst_core.bench.speed import Plan, measure, ratios
-from nst_core.features import pick_device
+from nst_core.memory import keep_memory
 from nst_core.protocol import AVAILABLE_MODES
+from nst_core.worker import let_threads_sleep
 
 QUICK_PX = 192
 TOLERANCE = 0.3
@@ -26,6 +27,11 @@ TOLERANCE = 0.3
 def main() -> int:
     """Measure, print, keep, compare; 1 where a ratio has become worse."""
     arguments = _arguments()
+    let_threads_sleep(os.environ)  # what is measured in this process runs as in a worker
+    keep_memory(os.environ)
+    from nst_core.bench.speed import Plan, measure, ratios  # noqa: PLC0415 - torch, which only now may come
+    from nst_core.features import pick_device  # noqa: PLC0415
+
     plan = Plan(
         device=pick_device(arguments.device),
         modes=arguments.mode or AVAILABLE_MODES,

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from bot.pool.base import Slot
     from nst_core.protocol import StyleParams
 
-BASE_BYTES: Final = int(0.7 * 2**30)
-BYTES_PER_PIXEL: Final = 1300
-"""Measured on a CPU: `best` takes 1.0 GiB at 512 pixels and about 2 GiB at 1024."""
+BASE_BYTES: Final = int(0.6 * 2**30)
+BYTES_PER_PIXEL: Final = 1850
+"""Measured on a CPU, on square pictures: `best` takes 1.0 GiB at 512 pixels and 2.4 GiB at 1024."""
 WHOLE_PIXELS: Final = 2**20
-BYTES_PER_FURTHER_PIXEL: Final = 400
-"""Larger pictures are painted in bands: 3 GiB at 2048."""
+BYTES_PER_FURTHER_PIXEL: Final = 130
+"""Larger pictures are painted in bands: 2.6 to 2.8 GiB at 2048."""
 FASTEST: Final = ("cuda", "mps", "cpu")
 
 
