@@ -8,7 +8,7 @@ import pytest
 
 from nst_core.memory import give_back_memory, keep_memory
 
-PROGRAM = """
+HEAD = """
 import json, os
 from nst_core.memory import give_back_memory, keep_memory
 if {keeps}:
@@ -18,7 +18,8 @@ import torch
 def mib():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
+"""
+KEEPING = """
 before = mib()
 large = [torch.ones(4, 2**20) for _ in range(16)]
 most = mib()
@@ -27,24 +28,54 @@ dropped = mib()
 give_back_memory()
 print(json.dumps([most - before, dropped - before, mib() - before]))
 """
+TWO_SCALES = """
+from nst_core.transfer.scales import Scale
+from nst_core.transfer.walk import coarse_to_fine
+
+at_begin = []
+
+def make_objective(scale, start):
+    at_begin.append(mib())
+    def objective(image):
+        large = [torch.ones(4, 2**20) for _ in range(16)]
+        return {"total": image.sum() * large[-1][0, 0]}
+    return objective
+
+scales = [Scale(long_side_px=px, height_px=px, width_px=px, steps=1) for px in (16, 24)]
+for _ in coarse_to_fine(torch.rand(1, 3, 16, 16), scales, make_objective, step_size=lambda _: 0.02):
+    most = mib()
+print(json.dumps([most - at_begin[0], at_begin[1] - at_begin[0]]))
+"""
 MIB = 256
 
 
-def _grown(*, keeps: bool) -> tuple[float, float, float]:
-    program = PROGRAM.format(keeps=keeps)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
-    most, dropped, given_back = json.loads(done.stdout)
-    return most, dropped, given_back
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="/proc and glibc are Linux's")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc and glibc are Linux's")
+def _grown(program: str, *, keeps: bool) -> list[float]:
+    """Return what a program prints: by how many MiB it had grown at some moments."""
+    whole = HEAD.format(keeps=keeps) + program
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, check=True, text=True)
+    grown: list[float] = json.loads(done.stdout)
+    return grown
+
+
+@linux_only
 def test_a_process_keeps_its_memory_until_it_gives_it_back() -> None:
     """By default what large tensors had goes at once, and is cleared anew for the next ones."""
-    most, dropped, given_back = _grown(keeps=True)
+    most, dropped, given_back = _grown(KEEPING, keeps=True)
     assert most > 0.9 * MIB
     assert dropped > 0.9 * MIB
     assert given_back < 0.3 * MIB
-    assert _grown(keeps=False)[1] < 0.3 * MIB
+    assert _grown(KEEPING, keeps=False)[1] < 0.3 * MIB
+
+
+@linux_only
+def test_one_scale_does_not_pay_for_what_the_one_before_left() -> None:
+    """Its pieces are of another size and do not fit."""
+    most, left = _grown(TWO_SCALES, keeps=True)
+    assert most > 0.9 * MIB
+    assert left < 0.3 * MIB
 
 
 def test_whoever_runs_the_machine_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
