@@ -57,10 +57,10 @@ class BestRecipe:
     """Everything that tunes `best`; chosen by eye, on woodcuts, cubism and brushwork alike."""
 
     coarsest_px: int = 128
-    """Of pictures of 512 px and more. From 64 px the largest shapes of a painting arrive too, but windows and
+    """Of pictures of 256 px and more. From 64 px the largest shapes of a painting arrive too, but windows and
     faces are lost: the judge gave each of four pairs at 512 px less."""
     coarsest_of_small_px: int = 64
-    """Smaller pictures start from a quarter, but not below this."""
+    """Smaller pictures start from a half, but not below this: from a quarter faces were lost at 256 px."""
     steps_at_coarsest: int = 54
     settled_px: int = 181
     """Up to this size every scale gets all steps; from there they fall, as a step's cost grows."""
@@ -93,7 +93,7 @@ class BestRecipe:
 
     def coarsest(self, long_side_px: int) -> int:
         """Return the long side of the first scale of a picture, in pixels."""
-        return min(self.coarsest_px, max(self.coarsest_of_small_px, long_side_px // 4))
+        return min(self.coarsest_px, max(self.coarsest_of_small_px, long_side_px // 2))
 
     def steps(self, long_side_px: int) -> int:
         """Return how many steps a scale gets."""

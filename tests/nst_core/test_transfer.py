@@ -194,10 +194,10 @@ def test_a_small_picture_has_one_scale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("long_side_px", "first_px"), [(100, 64), (256, 64), (360, 90), (512, 128), (2048, 128)]
+    ("long_side_px", "first_px"), [(100, 64), (200, 100), (256, 128), (512, 128), (2048, 128)]
 )
-def test_best_starts_from_a_quarter(long_side_px: int, first_px: int) -> None:
-    """Of a picture of up to 512 px, but never under 64; larger ones from 128 px."""
+def test_best_starts_where_faces_are_still_faces(long_side_px: int, first_px: int) -> None:
+    """From 128 px; pictures of up to 256 px from a half, but never under 64."""
     assert BestRecipe().coarsest(long_side_px) == first_px
 
 
