@@ -16,9 +16,8 @@ import sys
 from pathlib import Path
 
 from nst_core.bench.report import keep, table, worse
-from nst_core.memory import keep_memory
+from nst_core.process import settle
 from nst_core.protocol import AVAILABLE_MODES
-from nst_core.worker import let_threads_sleep
 
 QUICK_PX = 192
 TOLERANCE = 0.3
@@ -27,8 +26,7 @@ TOLERANCE = 0.3
 def main() -> int:
     """Measure, print, keep, compare; 1 where a ratio has become worse."""
     arguments = _arguments()
-    let_threads_sleep(os.environ)  # what is measured in this process runs as in a worker
-    keep_memory(os.environ)
+    settle(os.environ)  # what is measured in this process runs as in a worker
     from nst_core.bench.speed import Plan, measure, ratios  # noqa: PLC0415 - torch, which only now may come
     from nst_core.features import pick_device  # noqa: PLC0415
 

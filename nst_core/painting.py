@@ -12,6 +12,7 @@ from nst_core.errors import Cancelled, Fault
 from nst_core.images import DEFAULT_LIMITS, decode, encode, fit, preview, to_pil, to_tensor, view
 from nst_core.masking import mask_tensor, read_mask
 from nst_core.protocol import Pastiche, Progress
+from nst_core.threads import considerate
 from nst_core.timelapse import MOST_BYTES, Timelapse
 from nst_core.transfer import stylize
 
@@ -187,7 +188,10 @@ def steps(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor
     ]
     content = _tensor(pictures.content, request.params.long_side_px)
     mask = None if pictures.mask is None else mask_tensor(pictures.mask)
-    return stylize(content, styles, request.params, extractor=extractor, mask=mask)
+    walk = stylize(content, styles, request.params, extractor=extractor, mask=mask)
+    if request.params.mode == "draft" or extractor.mean.device.type != "cpu":
+        return walk
+    return considerate(walk)
 
 
 def impression(request: StyleRequest, pictures: Pictures, extractor: FeatureExtractor) -> Iterator[Step]:

@@ -22,7 +22,8 @@ import traceback
 from typing import IO, TYPE_CHECKING, Final, NoReturn, Protocol
 
 from nst_core.errors import Cancelled, Fault, OutOfMemory, UserError
-from nst_core.memory import give_back_memory, keep_memory
+from nst_core.memory import give_back_memory
+from nst_core.process import settle
 from nst_core.protocol import (
     Failure,
     ProtocolError,
@@ -153,18 +154,6 @@ def single_out(device: str, environ: MutableMapping[str, str]) -> None:
         environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 
 
-def let_threads_sleep(environ: MutableMapping[str, str]) -> None:
-    """Let torch's threads sleep while they wait for each other. Before torch is imported.
-
-    By default they spin, which on a core that another program wants as well holds up everything that
-    they wait for: beside one busy program a picture took twice to three times as long.
-
-    Args:
-        environ: where OpenMP will look.
-    """
-    environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the worker program; return its exit status."""
     arguments = _parser().parse_args(argv)
@@ -173,8 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.list_devices:
             return _print_devices()
         single_out(arguments.device, os.environ)
-        let_threads_sleep(os.environ)
-        keep_memory(os.environ)
+        settle(os.environ)
         if arguments.device == "cpu" and sys.platform != "win32":
             os.nice(CPU_NICENESS)
         return serve(lambda: _open(arguments))

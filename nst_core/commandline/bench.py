@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from nst_core.bench.report import keep, table
 from nst_core.commandline.answers import Answer, MistakeError
-from nst_core.memory import keep_memory
+from nst_core.process import settle
 from nst_core.protocol import AVAILABLE_MODES, RANGES
-from nst_core.worker import let_threads_sleep
 
 if TYPE_CHECKING:
     import argparse
@@ -32,8 +31,7 @@ def bench(arguments: argparse.Namespace) -> Answer:
     sizes_px = arguments.size or list(DEFAULT_SIZES_PX)
     jobs = arguments.jobs or list(DEFAULT_JOBS)
     _check(modes, sizes_px, jobs, arguments.runs)
-    let_threads_sleep(os.environ)
-    keep_memory(os.environ)
+    settle(os.environ)
     from nst_core.bench.speed import Plan, measure  # noqa: PLC0415 - torch takes seconds; mistakes need not
     from nst_core.features import pick_device  # noqa: PLC0415 - torch, too
 

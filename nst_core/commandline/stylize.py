@@ -10,9 +10,8 @@ from nst_core.commandline.answers import Answer, MistakeError
 from nst_core.commandline.bar import Bar
 from nst_core.commandline.files import FORMATS, check_output
 from nst_core.commandline.manner import Manner, manner
-from nst_core.memory import keep_memory
+from nst_core.process import settle
 from nst_core.protocol import StyleParams
-from nst_core.worker import let_threads_sleep
 
 if TYPE_CHECKING:
     import argparse
@@ -52,8 +51,7 @@ def stylize(arguments: argparse.Namespace, stderr: TextIO) -> Answer:
     order = _order(arguments)
     bar = Bar(stderr)
     bar.note("loading …")
-    let_threads_sleep(os.environ)
-    keep_memory(os.environ)
+    settle(os.environ)
     try:
         from nst_core.commandline.easel import paint  # noqa: PLC0415 - torch takes seconds; mistakes need not
 

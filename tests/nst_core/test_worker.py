@@ -40,7 +40,6 @@ from nst_core.worker import (
     CANNOT_START,
     DONE,
     lacks_memory,
-    let_threads_sleep,
     single_out,
 )
 
@@ -266,13 +265,6 @@ def test_singles_out_a_device(device: str, visible: str | None, alone: str | Non
     environ = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     single_out(device, environ)
     assert environ.get("CUDA_VISIBLE_DEVICES") == alone
-
-
-def test_threads_sleep_while_they_wait() -> None:
-    """Unless whoever runs the machine has said otherwise."""
-    for said, expected in ({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"):
-        let_threads_sleep(said)
-        assert said == {"OMP_WAIT_POLICY": expected}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc and glibc are Linux's")
