@@ -25,7 +25,7 @@ from typing import Any, Final
 from measuring.race import OBJECTIVES, Descent, milestones
 
 from nst_core.bench.report import keep, worse
-from nst_core.memory import keep_memory
+from nst_core.process import settle
 
 HERE: Final = Path(__file__).parent
 PHOTO: Final = HERE / "photos" / "neuschwanstein.jpg"
@@ -55,7 +55,7 @@ def main() -> int:
 
 def _run_side(arguments: argparse.Namespace) -> int:
     if arguments.side == "ours":
-        keep_memory(os.environ)  # as a worker does; the reference runs as everybody's would
+        settle(os.environ)  # as a worker does; the reference runs as everybody's would
     from measuring.descent import Problem, descend  # noqa: PLC0415 - torch, which only the sides need
 
     problem = Problem(

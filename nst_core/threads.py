@@ -150,9 +150,10 @@ class Bystanders:
 def tells_waiting() -> bool:
     """Tell whether the system counts how long a thread waits for a core: Linux mostly does."""
     try:
-        return _waited_ns(TASKS / str(threading.get_native_id())) >= 0
-    except (OSError, ValueError, IndexError):
+        ran_ns, _ = _ran_and_waited_ns(TASKS / str(threading.get_native_id()))
+    except (OSError, ValueError):
         return False
+    return ran_ns > 0  # a kernel that does not count says 0 0 0
 
 
 def waited_s() -> float:
@@ -160,12 +161,13 @@ def waited_s() -> float:
     waited_ns = 0
     for task in TASKS.iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            waited_ns += _waited_ns(task)
+            waited_ns += _ran_and_waited_ns(task)[1]
     return waited_ns / 1e9
 
 
-def _waited_ns(task: Path) -> int:
-    return int((task / "schedstat").read_text(encoding="ascii").split()[1])
+def _ran_and_waited_ns(task: Path) -> tuple[int, int]:
+    ran, waited, _ = (task / "schedstat").read_text(encoding="ascii").split()
+    return int(ran), int(waited)
 
 
 @functools.cache

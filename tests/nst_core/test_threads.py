@@ -115,10 +115,15 @@ def test_where_the_system_tells_threads_may_spin() -> None:
 def test_where_nothing_tells_threads_sleep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As on macOS and Windows, and where a sandbox hides it."""
     monkeypatch.setattr(threads, "TASKS", tmp_path)
-    assert not tells_waiting()
-    environ: dict[str, str] = {}
-    let_threads_wait(environ)
-    assert environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    own = tmp_path / str(threading.get_native_id())
+    for said in (None, "0 0 0\n", "not for you\n"):
+        if said:
+            own.mkdir(exist_ok=True)
+            (own / "schedstat").write_text(said)
+        assert not tells_waiting()
+        environ: dict[str, str] = {}
+        let_threads_wait(environ)
+        assert environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 @linux_only
