@@ -41,7 +41,7 @@ class ClassicRecipe:
 
     coarsest_px: int = 128
     steps_at_coarsest: int = 84
-    steps_falloff: float = 1.5
+    steps_falloff: float = 1.7
     """Steps fall with the long side to this power; a step's cost grows with its square."""
     least_steps: int = 8
     fine_px: int = 256
