@@ -130,9 +130,11 @@ class Bystanders:
             return
         self._leave = threading.Event()
         for number in range(self._helpers):
-            threading.Thread(
+            helper = threading.Thread(
                 target=self._stand, args=(self._leave,), name=f"bystander-{number}", daemon=True
-            ).start()
+            )
+            with contextlib.suppress(RuntimeError):  # no more threads are allowed: the others go on spinning
+                helper.start()
 
     def spin(self) -> None:
         """Go, if not gone yet."""

@@ -169,3 +169,20 @@ def test_bystanders_outnumber_the_cores(team: int, cores: int, helpers: int) -> 
         assert bystanders() == 0
     if helpers:
         assert team + helpers * (team - 1) > cores >= team + (helpers - 1) * (team - 1)
+
+
+def test_where_no_thread_may_start_painting_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container can be allowed few; being considerate must not cost the picture."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    crowd = Bystanders(2, 2)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    crowd.sleep()
+    crowd.spin()
+    monkeypatch.undo()
+    crowd.sleep()
+    standing = [thread for thread in threading.enumerate() if thread.name.startswith("bystander-")]
+    crowd.spin()
+    assert len(standing) == 1
