@@ -222,6 +222,8 @@ async def test_a_removed_node_is_cut_off(
     access.remove(server.users, "fired")
     server.reload()
     assert await fired.ended() in (1, 78)
+    async with asyncio.timeout(15):  # until the pool has noticed; what it sends there before that is lost
+        await pool._until(lambda: all(slot.node != "fired" or slot.state != "ready" for slot in pool.slots()))
     await pool.wait_for_slot()
     assert (await run(pool, order("paint"))).pastiche.steps == 3
 
