@@ -9,8 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from nst_core import threads
+from nst_core.features import load_extractor
+from nst_core.images import to_pil
+from nst_core.painting import Pictures, steps
+from nst_core.protocol import StyleParams, StyleRequest, WeightedStyle
 from nst_core.threads import Bystanders, Watch, let_threads_wait, tells_waiting, waited_s
 
 linux_only = pytest.mark.skipif(
@@ -186,3 +191,23 @@ def test_where_no_thread_may_start_painting_goes_on(monkeypatch: pytest.MonkeyPa
     standing = [thread for thread in threading.enumerate() if thread.name.startswith("bystander-")]
     crowd.spin()
     assert len(standing) == 1
+
+
+def test_painting_looks_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU, in every job: without a look nobody would notice that others want the cores."""
+    looks: list[int] = []
+
+    class Counting:
+        def look(self) -> None:
+            looks.append(1)
+
+    monkeypatch.setattr(threads, "_watch", Counting)
+    picture = to_pil(torch.rand((1, 3, 48, 64), generator=torch.Generator().manual_seed(0)))
+    request = StyleRequest(
+        job_id="j",
+        content=b"",
+        styles=(WeightedStyle(image=b""),),
+        params=StyleParams(mode="classic", long_side_px=64),
+    )
+    walk = steps(request, Pictures(content=picture, styles=[picture]), load_extractor())
+    assert len(list(itertools.islice(walk, 3))) == len(looks) == 3

@@ -1,4 +1,4 @@
-"""Adam in one kernel, as a GPU gets it: the same numbers as in ten."""
+"""Adam by the fused kernel, as a GPU gets it: the same numbers as by our own lines."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from nst_core.transfer.optimise import _Fused, _Plain
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_one_kernel_takes_the_steps_of_ten(layout: torch.memory_format) -> None:
+def test_the_fused_kernel_takes_our_steps(layout: torch.memory_format) -> None:
     """With gradients in any layout, up to rounding; what it was given stays as it was."""
     generator = torch.Generator().manual_seed(1)
     start = torch.rand((1, 3, 9, 14), generator=generator).contiguous(memory_format=layout)
