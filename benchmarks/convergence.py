@@ -89,12 +89,18 @@ def _result(arguments: argparse.Namespace, sides: dict[str, Descent]) -> dict[st
 
 
 def _ratios(result: dict[str, Any]) -> dict[str, float]:
-    """Return for each milestone how much sooner ours was there; 0 where it never was."""
-    size_px = result["size_px"]
+    """Return for each milestone how much sooner ours was there, 0 where it never was; and how near it ended.
+
+    The latter also tells of becoming worse where no milestone is ever reached.
+    """
+    name = f"{result['objective']} {result['size_px']} px"
+    reference, ours = (result["sides"][side]["loss"] for side in ("reference", "ours"))
     return {
-        f"{result['objective']} {size_px} px: to the reference's loss after {each['steps']}": each["ratio"]
-        or 0.0
-        for each in result["milestones"]
+        f"{name}: the reference's last loss against ours": reference / ours,
+        **{
+            f"{name}: to the reference's loss after {each['steps']}": each["ratio"] or 0.0
+            for each in result["milestones"]
+        },
     }
 
 
