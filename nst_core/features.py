@@ -14,7 +14,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nst_core.activation import relu, relu_and_gram, relu_and_pool
 from nst_core.errors import BadParameter, Unavailable
+from nst_core.losses import gram_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -72,21 +74,49 @@ class FeatureExtractor(nn.Module):
         Raises:
             KeyError: a layer that this extractor does not have.
         """
-        wanted = set(layers)
+        return self.maps_and_grams(image, layers)[0]
+
+    def maps_and_grams(
+        self, image: Tensor, maps: Collection[str], grams: Collection[str] = ()
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the feature maps of some layers and the Gram matrices of some, in one pass.
+
+        Args:
+            image: (N, 3, H, W) float32 sRGB in [0, 1].
+            maps: layers whose feature maps are wanted.
+            grams: layers whose Gram matrices are wanted; cheaper than `losses.gram_matrix` of their maps.
+
+        Returns:
+            Feature maps as `forward` returns them, and layer → (N, C, C) float32.
+
+        Raises:
+            KeyError: a layer that this extractor does not have.
+        """
+        wanted = {*maps, *grams}
         if unknown := wanted.difference(self.layers):
             raise KeyError(f"{self.name} has no layer {', '.join(sorted(unknown))}")
-        maps: dict[str, Tensor] = {}
+        found_maps: dict[str, Tensor] = {}
+        found_grams: dict[str, Tensor] = {}
         x = ((image - self.mean) / self.std).to(self.dtype).contiguous(memory_format=torch.channels_last)
         x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-        for layer, convolution in zip(self.layers, self.convolutions, strict=True):
-            if layer.endswith("_1") and layer != "relu1_1":
+        needed = self.layers[: 1 + max((self.layers.index(layer) for layer in wanted), default=-1)]
+        pooled = [*(layer.endswith("_1") for layer in needed[1:]), False]
+        for layer, pools, convolution in zip(needed, pooled, self.convolutions, strict=False):
+            x = convolution(x)
+            if pools and layer not in wanted:
+                x = relu_and_pool(x)
+                continue
+            if layer in grams and x.dtype == torch.float32:
+                x, found_grams[layer] = relu_and_gram(x, is_shared=pools or layer in maps)
+            else:
+                x = relu(x, is_shared=pools or layer in wanted)
+                if layer in grams:
+                    found_grams[layer] = gram_matrix(x)
+            if layer in maps:
+                found_maps[layer] = x.float()  # the same tensor unless x is of another type
+            if pools:
                 x = functional.max_pool2d(x, 2)
-            x = functional.relu(convolution(x), inplace=True)
-            if layer in wanted:
-                maps[layer] = x.float()  # the same tensor unless x is of another type
-            if len(maps) == len(wanted):
-                break
-        return maps
+        return found_maps, found_grams
 
 
 def layer_names(name: str) -> tuple[str, ...]:

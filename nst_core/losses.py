@@ -111,11 +111,24 @@ def self_similarity(feature_map: Tensor, *, grid: int) -> Tensor:
     """
     height, width = feature_map.shape[2:]
     share = min(1.0, grid / max(height, width))
-    size = (max(1, round(height * share)), max(1, round(width * share)))
-    places = functional.adaptive_avg_pool2d(feature_map, size)[0].flatten(1)
-    places = functional.normalize(places - places.mean(1, keepdim=True), dim=0)
-    cosines = (places.T @ places).flatten()
+    down, across = (
+        _averages(length, max(1, round(length * share)), feature_map) for length in (height, width)
+    )
+    # Not `adaptive_avg_pool2d`: its gradient is laid out channels first, whatever the features are.
+    rows = feature_map.permute(0, 2, 3, 1).flatten(0, 1)
+    places = (across @ (down @ rows.flatten(1)).view(-1, *rows.shape[1:])).flatten(0, 1)
+    places = functional.normalize(places - places.mean(0, keepdim=True), dim=1)
+    cosines = (places @ places.T).flatten()
     return functional.normalize(cosines - cosines.mean(), dim=0)
+
+
+def _averages(length: int, places: int, like: Tensor) -> Tensor:
+    """Return (places, length): each row averages what lies in one place, as adaptive pooling divides it."""
+    number = torch.arange(places, device=like.device)[:, None]
+    position = torch.arange(length, device=like.device)
+    first, end = number * length // places, ((number + 1) * length + places - 1) // places
+    inside = ((position >= first) & (position < end)).to(like.dtype)
+    return inside / inside.sum(1, keepdim=True)
 
 
 def structure_loss(similarity: Tensor, target: Tensor) -> Tensor:

@@ -68,11 +68,7 @@ def look(
     """
     height, width = image.shape[2:]
     if height * width <= whole_pixels or not SHALLOW_LAYERS.issuperset((*maps, *grams)):
-        found = extractor(image, {*maps, *grams})
-        return Seen(
-            maps={layer: found[layer] for layer in maps},
-            grams={layer: gram_matrix(found[layer]) for layer in grams},
-        )
+        return Seen(*extractor.maps_and_grams(image, maps, grams))
     parts = [
         _look_at_band(extractor, image, band, maps, grams) for band in _bands(height, width, band_pixels)
     ]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nst_core.losses import (
     content_loss,
@@ -90,6 +91,17 @@ def test_self_similarity_averages_what_lies_in_one_place() -> None:
     maps = noise(1, 4, 3, 5)
     doubled = maps.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     torch.testing.assert_close(self_similarity(doubled, grid=5), self_similarity(maps, grid=5))
+
+
+def test_self_similarity_divides_a_picture_as_pooling_does() -> None:
+    """Where the places do not go into the length, neighbours share a row; the gradient lies as they do."""
+    maps = noise(1, 6, 11, 17).to(memory_format=torch.channels_last).requires_grad_()
+    pooled = functional.adaptive_avg_pool2d(maps, (5, 8))
+    torch.testing.assert_close(self_similarity(maps, grid=8), self_similarity(pooled, grid=8))
+    (gradient,) = torch.autograd.grad(self_similarity(maps, grid=8)[3], maps)
+    (expected,) = torch.autograd.grad(self_similarity(pooled, grid=8)[3], maps)
+    torch.testing.assert_close(gradient, expected)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_structure_loss_asks_for_the_layout_and_not_for_the_features() -> None:
