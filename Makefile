@@ -35,10 +35,10 @@ lint: $(STAMP)  ## ruff and mypy alone.
 run: $(STAMP)  ## Run the bot on Discord (needs DISCORD_TOKEN and config.toml).
 	$(BIN)/python -m bot run
 
-bench: $(STAMP)  ## Measure here what the README's Speed section tells (an hour and a half on two cores).
+bench: $(STAMP)  ## Measure here what the README's Speed section tells (an hour on two cores; ARGS="--out FOLDER" keeps it as JSON).
 	$(BIN)/python benchmarks/speed.py --size 512 --runs 5 $(ARGS)
 	$(BIN)/python benchmarks/speed.py --mode best --size 1024 --runs 5 --jobs 1 $(ARGS)
-	$(BIN)/python benchmarks/convergence.py --size 512 --steps 500
+	$(BIN)/python benchmarks/convergence.py --size 512 --steps 500 $(ARGS)
 
 bench-quick: $(STAMP)  ## The same, small and once (minutes).
 	$(BIN)/python benchmarks/speed.py --quick $(ARGS)
