@@ -82,13 +82,16 @@ class BestRecipe:
     match_weight: float = 1.0
     style_weight: float = 1.0
     """At strength 50."""
-    structure_weight: float = 0.25
+    structure_weight: float = 0.35
     """At strength 50."""
     structure_range: float = 4.0
     """Strength 0 multiplies the structure weight by this, strength 100 divides it."""
-    settled_strength: int = 25
-    """From this strength on the colours and the grain are the painting's; below 50 its shapes come by and by.
-    With all three growing evenly up to 50, strength 30 was still a tinted photo."""
+    settled_strength: int = 33
+    """From this strength on the colours and the grain are the painting's. With these and the shapes growing
+    evenly up to 50, strength 30 was still a tinted photo."""
+    whole_strength: int = 65
+    """From this strength on what is reached for is the painting's places alone; at 50 an eighth of it is the
+    photo's own features, which faces need."""
     structure_grid: int = 32
     """Places along the long side whose likeness is kept."""
     tv_weight: float = 4.0
@@ -128,7 +131,7 @@ class Balance:
     @classmethod
     def of(cls, strength: int, recipe: BestRecipe) -> Balance:
         """Return the balance for a strength of 0 … 100."""
-        manner = math.sqrt(min(1.0, strength / 50))
+        manner = math.sqrt(min(1.0, strength / recipe.whole_strength))
         palette = min(1.0, strength / recipe.settled_strength)
         excess = max(0.0, strength / 50 - 1.0)
         return cls(

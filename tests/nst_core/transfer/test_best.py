@@ -22,10 +22,10 @@ def test_strength_leads_from_the_photo_to_the_painting() -> None:
 
 
 def test_colors_and_grain_arrive_before_the_shapes() -> None:
-    """At a quarter they are the painting's, its shapes only at a half: a little strength already paints."""
+    """At a third they are the painting's, its shapes past the middle: a little strength already paints."""
     recipe = BestRecipe()
-    quarter, half = Balance.of(25, recipe), Balance.of(50, recipe)
-    assert (quarter.palette, quarter.style_weight) == (half.palette, half.style_weight) == (1.0, 1.0)
-    assert 0.5 < quarter.manner < half.manner == 1.0
+    third, half, more = (Balance.of(strength, recipe) for strength in (33, 50, 65))
+    assert (third.palette, third.style_weight) == (half.palette, half.style_weight) == (1.0, 1.0)
+    assert 0.5 < third.manner < half.manner < more.manner == 1.0
     late = Balance.of(25, replace(recipe, settled_strength=50))
     assert (late.palette, late.style_weight) == (0.5, 0.5)
