@@ -26,6 +26,6 @@ def test_colors_and_grain_arrive_before_the_shapes() -> None:
     recipe = BestRecipe()
     third, half, more = (Balance.of(strength, recipe) for strength in (33, 50, 65))
     assert (third.palette, third.style_weight) == (half.palette, half.style_weight) == (1.0, 1.0)
-    assert 0.5 < third.manner < half.manner < more.manner == 1.0
+    assert 0.7 < third.manner < half.manner < more.manner == 1.0
     late = Balance.of(25, replace(recipe, settled_strength=50))
     assert (late.palette, late.style_weight) == (0.5, 0.5)
