@@ -6,6 +6,7 @@ divided by the device's arithmetic rate, and at least its bytes divided by the d
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ import torch
 from nst_core.features import layer_names, stride
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 CHANNELS: Final = (64, 128, 256, 512, 512)
 """Of the blocks of every VGG."""
@@ -116,6 +117,15 @@ def measure_ceilings(
         matmul_flop_per_s=2.0 * side**3 / matmul_s,
         copy_bytes_per_s=2.0 * COPY_BYTES[kind] / copy_s,
         dtype=dtype,
+    )
+
+
+def mean_ceilings(measured: Sequence[Ceilings]) -> Ceilings:
+    """Return the means of some measurements of one device in one dtype."""
+    return Ceilings(
+        matmul_flop_per_s=statistics.fmean(one.matmul_flop_per_s for one in measured),
+        copy_bytes_per_s=statistics.fmean(one.copy_bytes_per_s for one in measured),
+        dtype=measured[0].dtype,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from nst_core import presets
-from nst_core.bench.roofline import least_step_s, measure_ceilings, step_layers, synchronise
+from nst_core.bench.roofline import least_step_s, mean_ceilings, measure_ceilings, step_layers, synchronise
 from nst_core.bench.workers import cold_and_warm, pictures_per_minute
 from nst_core.features import load_extractor
 from nst_core.images import encode, load_image
@@ -66,12 +66,13 @@ class ScaleCost:
 def measure(plan: Plan) -> dict[str, Any]:
     """Return everything, as one JSON object."""
     dtype = feature_dtype(plan.device)
-    ceilings = measure_ceilings(plan.device, dtype=dtype)
     extractor = load_extractor(device=plan.device, dtype=dtype)
-    cases = [
-        _case(plan, mode, size_px, extractor, ceilings)
-        for mode, size_px in itertools.product(plan.modes, plan.sizes_px)
-    ]
+    cases, measured = [], []
+    for mode, size_px in itertools.product(plan.modes, plan.sizes_px):
+        case, around = _case(plan, mode, size_px, extractor)
+        cases.append(case)
+        measured.append(around)
+    ceilings = mean_ceilings(measured)
     return {
         "machine": {
             "device": plan.device,
@@ -160,15 +161,21 @@ def _cost(scale_px: int, seconds: list[float]) -> ScaleCost:
 
 
 def _case(
-    plan: Plan, mode: str, size_px: int, extractor: FeatureExtractor, ceilings: Ceilings
-) -> dict[str, Any]:
+    plan: Plan, mode: str, size_px: int, extractor: FeatureExtractor
+) -> tuple[dict[str, Any], Ceilings]:
+    """Return the case, and what the device could do just before and after its steps.
+
+    On a shared machine that changes within minutes: once measured 313 GFLOP/s where it mostly was 235.
+    """
     request = request_for(mode, size_px)
     content, style = picture(CONTENT, size_px), picture(STYLE, size_px)
+    before = measure_ceilings(plan.device, dtype=extractor.dtype)
     _forget_peak(plan.device)
     steps = stylize(content, [(style, 1.0)], request.params, extractor=extractor)
     costs = scale_costs(steps, device=plan.device)
     peak_device_bytes = _peak_device_bytes(plan.device)
-    return {
+    ceilings = mean_ceilings([before, measure_ceilings(plan.device, dtype=extractor.dtype)])
+    case = {
         "mode": mode,
         "size_px": size_px,
         **cold_and_warm(request, plan.device, runs=plan.runs),
@@ -176,6 +183,7 @@ def _case(
         "peak_device_bytes": peak_device_bytes,
         "scales": [_scale(mode, cost, ceilings) for cost in costs],
     }
+    return case, ceilings
 
 
 def _scale(mode: str, cost: ScaleCost, ceilings: Ceilings) -> dict[str, Any]:

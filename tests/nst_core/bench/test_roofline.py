@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nst_core.bench.roofline import Ceilings, least_step_s, measure_ceilings, step_flop, step_layers
+from nst_core.bench.roofline import (
+    Ceilings,
+    least_step_s,
+    mean_ceilings,
+    measure_ceilings,
+    step_flop,
+    step_layers,
+)
 from nst_core.features import load_extractor
 
 
@@ -43,3 +50,12 @@ def test_ceilings_are_measured_here() -> None:
     found = measure_ceilings("cpu")
     assert 1e8 < found.matmul_flop_per_s < 1e15
     assert 1e7 < found.copy_bytes_per_s < 1e13
+
+
+def test_what_was_measured_around_some_steps_is_averaged() -> None:
+    """Rates, not times: half of the way between what the device could do before and after."""
+    before = Ceilings(matmul_flop_per_s=300e9, copy_bytes_per_s=20e9, dtype=torch.float32)
+    after = Ceilings(matmul_flop_per_s=200e9, copy_bytes_per_s=30e9, dtype=torch.float32)
+    assert mean_ceilings([before, after]) == Ceilings(
+        matmul_flop_per_s=250e9, copy_bytes_per_s=25e9, dtype=torch.float32
+    )
