@@ -26,6 +26,7 @@ COLORS: Final[dict[str, str]] = {
     "content": "#1f6fb2",
     "tv": "#8a8578",
     "match": "#1f6fb2",
+    "distribution": "#b04f8f",
     "structure": "#2f8f5b",
 }
 OTHER_COLORS: Final = ("#8f5bb0", "#b8860b", "#3aa0a8")
@@ -39,6 +40,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "content": "content",
         "tv": "smoothness",
         "match": "match",
+        "distribution": "spread",
         "structure": "structure",
     },
     "ja": {
@@ -50,6 +52,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "content": "内容",
         "tv": "滑らかさ",
         "match": "対応",
+        "distribution": "分布",
         "structure": "構図",
     },
 }

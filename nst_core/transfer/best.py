@@ -2,15 +2,16 @@
 
 At every scale each place of the photo looks up the place of the painting that is most like it, and the
 pastiche is drawn towards those places' features; Gram matrices over the whole keep the painting's grain
-and its palette; which places of the photo look alike is kept. So the shapes come from the painting, and
-where they go from the photo; in its calm places, which say nothing about that, from the painting too.
+and its palette, and features are spread as the painting's are; which places of the photo look alike is
+kept. So the shapes come from the painting, and where they go from the photo; in its calm places, which
+say nothing about that, from the painting too.
 
-Source: Kolkin et al. 2022 (NNST) for the matching; Gatys et al. 2016 for the Gram matrices; Kolkin et
-al. 2019 (STROTSS) for the self-similarity.
+Source: Kolkin et al. 2022 (NNST) for the matching; Gatys et al. 2016 for the Gram matrices; Heitz et al.
+2021 for the spread of features; Kolkin et al. 2019 (STROTSS) for the self-similarity.
 Differs: all at once at every scale instead of one after the other, so that no scale ends without its
 grain; the photo first gets the painting's colours, so that it is matched by what it shows and not by its
 light; calm places begin with the painting's shapes, and look up their matches with the picture so far;
-coarse to fine in steps of √2; Adam on the pixels with averaging; no second pass.
+coarse to fine in steps of √2; Adam on the pixels by steps that fall; no second pass.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 
 from nst_core.color import match_color
+from nst_core.distribution import DistributionLoss
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
 from nst_core.transfer.bands import look
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from nst_core.features import FeatureExtractor
     from nst_core.protocol import StyleParams
+    from nst_core.transfer.bands import Seen
     from nst_core.transfer.optimise import Losses
     from nst_core.transfer.walk import Walk
 
@@ -50,7 +53,17 @@ COARSE_LAYERS: Final = (
     "relu4_3",
 )
 FINE_LAYERS: Final = ("relu3_1",)
-STRUCTURE_LAYER: Final = "relu3_1"
+STRUCTURE_LAYERS: Final = ("relu2_2", "relu3_1", "relu3_3", "relu4_1", "relu4_3")
+"""Where a picture keeps its layout in all of these, other networks find it kept, too."""
+DISTRIBUTION_LAYERS: Final = (
+    "relu2_1",
+    "relu2_2",
+    "relu3_1",
+    "relu3_3",
+    "relu4_1",
+    "relu4_3",
+    "relu5_1",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +82,12 @@ class BestRecipe:
     fine_px: int = 256
     """Above this size only the fine layers are looked at, matched on a coarser grid."""
     fine_steps: int = 28
-    step_size: float = 0.02
-    fine_step_size: float = 0.01
+    step_size: float = 0.06
+    """The first of each scale; they fall."""
+    fine_step_size: float = 0.03
     """With few steps to go a smaller one ends calmer, with less grain."""
+    least_pace: float = 0.15
+    """Of these steps, at strength 0: there the picture is where it should be, and large steps lead away."""
     loyalty: float = 0.6
     """How much of the photo, and not of the picture so far, looks up its match; at strength 50. The judge
     would have the photo alone: fur then becomes a carpet of small strokes and not the painting's shapes."""
@@ -79,22 +95,23 @@ class BestRecipe:
     """The same where the photo is calm."""
     sowing: float = 0.8
     """How much of the painting's shapes is laid over calm places to begin with; at strength 50."""
-    match_weight: float = 1.0
+    match_weight: float = 0.5
     style_weight: float = 1.0
     """At strength 50."""
-    structure_weight: float = 0.35
+    distribution_weight: float = 0.5
+    """At strength 50."""
+    structure_weight: float = 0.8
     """At strength 50."""
     structure_range: float = 4.0
     """Strength 0 multiplies the structure weight by this, strength 100 divides it."""
     settled_strength: int = 33
     """From this strength on the colours and the grain are the painting's. With these and the shapes growing
     evenly up to 50, strength 30 was still a tinted photo."""
-    whole_strength: int = 65
-    """From this strength on what is reached for is the painting's places alone; at 50 an eighth of it is the
-    photo's own features, which faces need."""
+    whole_strength: int = 50
+    """From this strength on what is reached for is the painting's places alone."""
     structure_grid: int = 32
     """Places along the long side whose likeness is kept."""
-    tv_weight: float = 4.0
+    tv_weight: float = 1.0
     recolors: bool = True
     """Whether the photo first gets the painting's colours."""
 
@@ -118,10 +135,13 @@ class Balance:
     """0 … 1: how far features go from the photo's own to the painting's."""
     palette: float
     """0 … 1: how far colours do."""
+    pace: float
+    """0 … 1, of the recipe's step size."""
     loyalty: float
     calm_loyalty: float
     sowing: float
     style_weight: float
+    distribution_weight: float
     structure_weight: float
 
     def loyalty_at(self, calm: Tensor) -> Tensor:
@@ -137,10 +157,12 @@ class Balance:
         return cls(
             manner=manner,
             palette=palette,
+            pace=recipe.least_pace + (1.0 - recipe.least_pace) * palette,
             loyalty=recipe.loyalty * (1.0 - 0.7 * excess),
             calm_loyalty=recipe.calm_loyalty * (1.0 - 0.7 * excess),
             sowing=recipe.sowing * manner,
             style_weight=recipe.style_weight * palette * 5.0**excess,
+            distribution_weight=recipe.distribution_weight * palette * 5.0**excess,
             structure_weight=recipe.structure_weight * recipe.structure_range ** (1.0 - strength / 50),
         )
 
@@ -180,7 +202,8 @@ def paint_best(
         )
 
     def step_size(long_side_px: int) -> float:
-        return recipe.fine_step_size if long_side_px > recipe.fine_px else recipe.step_size
+        is_fine = long_side_px > recipe.fine_px
+        return balance.pace * (recipe.fine_step_size if is_fine else recipe.step_size)
 
     begin = resized(colored, (scales[0].height_px, scales[0].width_px))
     begin = sown(begin, styles, amount=balance.sowing, brush=params.brush, seed=params.seed)
@@ -195,7 +218,7 @@ def _colored(content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> Tensor:
 
 
 class _Objective:
-    """Matching, style, structure and total variation at one scale."""
+    """Matching, style, distribution, structure and total variation at one scale."""
 
     def __init__(
         self,
@@ -215,48 +238,61 @@ class _Objective:
         self._seed = seed
         self._layers = FINE_LAYERS if is_fine else COARSE_LAYERS
         self._style_layers = FINE_STYLE_LAYERS if is_fine else tuple(STYLE_LAYERS)
-        self._maps = tuple(dict.fromkeys((*self._layers, STRUCTURE_LAYER)))
+        spread_layers = FINE_LAYERS if is_fine else DISTRIBUTION_LAYERS
+        self._structure_layers = FINE_LAYERS if is_fine else STRUCTURE_LAYERS
+        self._maps = tuple(dict.fromkeys((*self._layers, *self._structure_layers, *spread_layers)))
         self._stride = 8 if is_fine else 4
         self._grid = self._grid_of(content)
         with torch.no_grad():
             own = look(extractor, content, maps=self._maps).maps
             asking = torch.lerp(start, content, balance.loyalty_at(calmness(content)))
-            target, self._grams = self._lay_out(own, styles, asking)
+            found = [look(extractor, style, maps=self._maps, grams=self._style_layers) for style, _ in styles]
+            shares = [share for _, share in styles]
+            target = self._lay_out(own, styles, found, asking)
             self._matching = MatchingLoss(target, own, self._layers, self._grid)
-            self._similarity = self._similarity_of(own)
+            self._grams = mixed_grams(
+                [(seen.grams, share) for seen, share in zip(found, shares, strict=True)]
+            )
+            spreads = [(seen.maps, share) for seen, share in zip(found, shares, strict=True)]
+            self._distribution = DistributionLoss(spreads, spread_layers)
+            self._similarities = self._similarities_of(own)
 
     def __call__(self, image: Tensor) -> Losses:
         seen = look(self._extractor, image, maps=self._maps, grams=self._style_layers)
-        structure = structure_loss(self._similarity_of(seen.maps), self._similarity)
         losses = {
             "match": self._recipe.match_weight * self._matching(seen.maps),
             "style": self._balance.style_weight * style_term(seen.grams, self._grams),
-            "structure": self._balance.structure_weight * structure,
+            "distribution": self._balance.distribution_weight * self._distribution(seen.maps),
+            "structure": self._balance.structure_weight * self._structure(seen.maps),
             "tv": self._recipe.tv_weight * total_variation(image),
         }
         losses["total"] = torch.stack(list(losses.values())).sum()
         return losses
 
-    def _similarity_of(self, maps: Mapping[str, Tensor]) -> Tensor:
-        return self_similarity(maps[STRUCTURE_LAYER], grid=self._recipe.structure_grid)
+    def _structure(self, maps: Mapping[str, Tensor]) -> Tensor:
+        pairs = zip(self._similarities_of(maps), self._similarities, strict=True)
+        return torch.stack([structure_loss(ours, kept) for ours, kept in pairs]).mean()
+
+    def _similarities_of(self, maps: Mapping[str, Tensor]) -> list[Tensor]:
+        grid = self._recipe.structure_grid
+        return [self_similarity(maps[layer], grid=grid) for layer in self._structure_layers]
 
     def _lay_out(
-        self, own: Mapping[str, Tensor], styles: Sequence[tuple[Tensor, float]], asking: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the columns to reach at each position, and the Gram matrices to reach."""
+        self,
+        own: Mapping[str, Tensor],
+        styles: Sequence[tuple[Tensor, float]],
+        found: Sequence[Seen],
+        asking: Tensor,
+    ) -> Tensor:
+        """Return the columns to reach at each position."""
         asked = look(self._extractor, shaken(asking, self._seed), maps=self._layers)
         query = hypercolumns(asked.maps, self._layers, self._grid)
-        found = [
-            look(self._extractor, style, maps=self._layers, grams=self._style_layers) for style, _ in styles
-        ]
         columns = [
             hypercolumns(seen.maps, self._layers, self._grid_of(style))
             for (style, _), seen in zip(styles, found, strict=True)
         ]
-        shares = [share for _, share in styles]
-        target = nearest(query, columns, shares)
-        grams = mixed_grams([(seen.grams, share) for seen, share in zip(found, shares, strict=True)])
-        return torch.lerp(hypercolumns(own, self._layers, self._grid), target, self._balance.manner), grams
+        target = nearest(query, columns, [share for _, share in styles])
+        return torch.lerp(hypercolumns(own, self._layers, self._grid), target, self._balance.manner)
 
     def _grid_of(self, image: Tensor) -> tuple[int, int]:
         height, width = image.shape[2:]

@@ -47,7 +47,8 @@ class ClassicRecipe:
     fine_px: int = 256
     """Above this size only the grain is worked on, without the deep layers."""
     optimizer: Optimizer = "adam"
-    step_size: float = 0.02
+    step_size: float = 0.06
+    """The first of each scale; they fall."""
     content_weight: float = 0.06
     """At strength 50."""
     content_range: float = 20.0

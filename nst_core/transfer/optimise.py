@@ -1,4 +1,4 @@
-"""The optimise loop: pixels go down an objective's gradient, and their average is the picture."""
+"""The optimise loop: pixels go down an objective's gradient in steps that shrink, and come to rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from nst_core.transfer.capture import quick_slope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from nst_core.transfer.capture import Slope
 
@@ -18,20 +18,25 @@ if TYPE_CHECKING:
     Objective = Callable[[Tensor], Losses]
 
 Optimizer = Literal["adam", "lbfgs"]
-BETAS: Final = (0.9, 0.99)
-"""Adam's memory of gradients and of their squares; 0.99 forgets in time for short scales."""
+BETAS: Final = (0.8, 0.9)
+"""Adam's memory of gradients and of their squares: scales are short, and what is longer remembers a slope
+that is no longer there. After 54 steps `best` was lower than with (0.9, 0.99) on both pairs tried."""
+LAST_STEP: Final = 1 / 30
+"""The last step's size in units of the first one's; in between it falls evenly."""
 EPSILON: Final = 1e-8
 
 
 class Average:
     """The bias-corrected running mean of the iterates.
 
-    Single iterates jitter from step to step; their mean is calmer and closer to the optimum.
+    Single iterates jitter while steps are large; their mean is calmer, which whoever looks on sees.
 
     Args:
-        decay: of the exponential weights; 0.97 remembers about 33 steps.
+        decay: of the exponential weights; 0.8 remembers about 5 steps.
 
     Source: crowsonkb/style-transfer-pytorch, `EMA`.
+    Differs: a short memory. With 0.97 and equal steps the mean of a scale's 54 iterates lagged so far behind
+    that the painting's part of `best` was twice what it is with steps that fall.
     """
 
     def __init__(self, decay: float) -> None:
@@ -53,8 +58,9 @@ def optimise(
     *,
     steps: int,
     optimizer: Optimizer = "adam",
-    step_size: float = 0.02,
-    decay: float = 0.97,
+    step_size: float = 0.06,
+    last_step: float = LAST_STEP,
+    decay: float = 0.8,
 ) -> Iterator[tuple[Tensor, Losses]]:
     """Walk the pixels down an objective.
 
@@ -64,14 +70,16 @@ def optimise(
         steps: how many.
         optimizer: "adam", with the pixels clamped after each step, or "lbfgs", which is never
             clamped inside its own bookkeeping (that would spoil its curvature estimate).
-        step_size: Adam's; L-BFGS takes unit steps.
+        step_size: Adam's at first; L-BFGS takes unit steps.
+        last_step: the last step in units of the first; 1 for equal ones.
         decay: of the average of Adam's iterates; L-BFGS does not jitter and is not averaged.
 
     Yields:
         The picture so far, (1, 3, H, W) in [0, 1], and the terms before that step, detached.
     """
     if optimizer == "adam":
-        walk = _adam(start, quick_slope(objective, start, steps=steps), step_size)
+        sizes = [step_size * (1.0 + (last_step - 1.0) * step / max(1, steps - 1)) for step in range(steps)]
+        walk = _adam(start, quick_slope(objective, start, steps=steps), sizes)
     else:
         walk = _lbfgs(start, objective)
     average = Average(decay if optimizer == "adam" else 0.0)
@@ -79,36 +87,36 @@ def optimise(
         yield average.update(image), losses
 
 
-def _adam(start: Tensor, slope: Slope, step_size: float) -> Iterator[tuple[Tensor, Losses]]:
-    """Yield Adam's iterates, clamped after each step (Kingma & Ba 2015, algorithm 1).
+def _adam(start: Tensor, slope: Slope, sizes: Sequence[float]) -> Iterator[tuple[Tensor, Losses]]:
+    """Yield Adam's iterates by steps of these sizes, clamped after each (Kingma & Ba 2015, algorithm 1).
 
     Differs: not `torch.optim.Adam`, whose constructor imports torch's compiler: a second and a half at
     the start of every worker.
     """
     image = start.detach().clone()
-    advance = _Fused(image, step_size) if image.is_cuda else _Plain(image, step_size)
-    while True:
+    advance = _Fused(image) if image.is_cuda else _Plain(image)
+    for size in sizes:
         losses, gradient = slope(image)
         with torch.no_grad():
-            image = advance(image, gradient)
+            image = advance(image, gradient, size)
         yield image, losses
 
 
 class _Plain:
     """Adam in operations that every device has."""
 
-    def __init__(self, image: Tensor, step_size: float) -> None:
-        self._step_size, self._step = step_size, 0
+    def __init__(self, image: Tensor) -> None:
+        self._step = 0
         self._first, self._second = torch.zeros_like(image), torch.zeros_like(image)
 
-    def __call__(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """Return the next iterate."""
+    def __call__(self, image: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """Return the next iterate, by a step of this size."""
         self._step += 1
         self._first.lerp_(gradient, 1.0 - BETAS[0])
         self._second.lerp_(gradient.square(), 1.0 - BETAS[1])
         direction = self._first / (1.0 - BETAS[0] ** self._step)
         spread = (self._second / (1.0 - BETAS[1] ** self._step)).sqrt()
-        return (image - self._step_size * direction / (spread + EPSILON)).clamp(0.0, 1.0)
+        return (image - size * direction / (spread + EPSILON)).clamp(0.0, 1.0)
 
 
 class _Fused:
@@ -117,14 +125,13 @@ class _Fused:
     Source: what `torch.optim.Adam(fused=True)` calls; that class itself loads torch's compiler.
     """
 
-    def __init__(self, image: Tensor, step_size: float) -> None:
-        self._step_size = step_size
+    def __init__(self, image: Tensor) -> None:
         # The kernel wants all of them laid out alike.
         self._first, self._second, self._gradient = torch.zeros((3, *image.shape), device=image.device)
         self._step = torch.zeros((), device=image.device)
 
-    def __call__(self, image: Tensor, gradient: Tensor) -> Tensor:
-        """Return the next iterate."""
+    def __call__(self, image: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """Return the next iterate, by a step of this size."""
         self._step += 1.0
         following = image.clone(memory_format=torch.contiguous_format)
         self._gradient.copy_(gradient)
@@ -135,7 +142,7 @@ class _Fused:
             [self._second],
             [],
             [self._step],
-            lr=self._step_size,
+            lr=size,
             beta1=BETAS[0],
             beta2=BETAS[1],
             weight_decay=0.0,

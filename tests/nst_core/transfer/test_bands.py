@@ -12,7 +12,7 @@ from nst_core.features import load_extractor
 from nst_core.losses import gram_matrix
 from nst_core.protocol import StyleParams
 from nst_core.transfer.bands import SHALLOW_LAYERS, Seen, look
-from nst_core.transfer.best import FINE_LAYERS, STRUCTURE_LAYER, BestRecipe, paint_best
+from nst_core.transfer.best import FINE_LAYERS, BestRecipe, paint_best
 from nst_core.transfer.classic import FINE_CONTENT_LAYER, FINE_STYLE_LAYERS, ClassicRecipe, paint_classic
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test_deep_layers_are_seen_as_a_whole(extractor: FeatureExtractor) -> None:
 
 def test_fine_scales_ask_for_nothing_deeper() -> None:
     """Large pictures are painted at fine scales: were one of their layers deep, bands would do nothing."""
-    assert SHALLOW_LAYERS.issuperset((*FINE_LAYERS, STRUCTURE_LAYER, *FINE_STYLE_LAYERS, FINE_CONTENT_LAYER))
+    assert SHALLOW_LAYERS.issuperset((*FINE_LAYERS, *FINE_STYLE_LAYERS, FINE_CONTENT_LAYER))
 
 
 @pytest.mark.parametrize("mode", ["best", "classic"])
@@ -113,14 +113,21 @@ def test_no_seam_in_a_painting(monkeypatch: pytest.MonkeyPatch, mode: str) -> No
         recipes = {
             "best": functools.partial(
                 paint_best,
-                recipe=BestRecipe(coarsest_of_small_px=144, coarsest_px=144, fine_px=100, fine_steps=4),
+                recipe=BestRecipe(
+                    coarsest_of_small_px=144,
+                    coarsest_px=144,
+                    fine_px=100,
+                    fine_steps=4,
+                    fine_step_size=0.01,
+                ),
             ),
             "classic": functools.partial(
-                paint_classic, recipe=ClassicRecipe(coarsest_px=144, fine_px=100, steps_at_coarsest=4)
+                paint_classic,
+                recipe=ClassicRecipe(coarsest_px=144, fine_px=100, steps_at_coarsest=4, step_size=0.02),
             ),
         }
         _, walk = recipes[mode](content, [(style, 1.0)], params, extractor=extractor)
         pictures.append([picture for _, picture, _ in walk])
     whole, banded = pictures
-    assert (whole[0] - whole[-1]).abs().max() > 3 / 255
+    assert (whole[0] - whole[-1]).abs().max() > 1.5 / 255
     assert (whole[-1] - banded[-1]).abs().max() < 0.3 / 255

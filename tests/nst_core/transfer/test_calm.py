@@ -110,7 +110,7 @@ def test_best_begins_with_what_was_sown_and_asks_with_it() -> None:
     photo, painting, extractor = half_calm(48, 64), rings(48, 64), load_extractor()
 
     def first(**recipe: float) -> Tensor:
-        chosen = BestRecipe(coarsest_of_small_px=64, recolors=False, **recipe)  # type: ignore[arg-type]
+        chosen = BestRecipe(coarsest_of_small_px=64, recolors=False, step_size=0.02, **recipe)  # type: ignore[arg-type]
         params = StyleParams(long_side_px=64)
         return next(paint_best(photo, [(painting, 1.0)], params, extractor=extractor, recipe=chosen)[1])[1]
 
