@@ -40,6 +40,7 @@ RECIPES: Final[Mapping[str, BestRecipe]] = {
     WHOLE: BestRecipe(),
     "no matching": BestRecipe(match_weight=0.0),
     "no Gram matrices": BestRecipe(style_weight=0.0),
+    "features spread as they may": BestRecipe(distribution_weight=0.0),
     "no self-similarity": BestRecipe(structure_weight=0.0),
     "photo not recoloured first": BestRecipe(recolors=False),
     "no total variation": BestRecipe(tv_weight=0.0),

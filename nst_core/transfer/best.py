@@ -30,6 +30,7 @@ from nst_core.matching import MatchingLoss, hypercolumns, nearest
 from nst_core.transfer.bands import look
 from nst_core.transfer.calm import calmness, sown
 from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
+from nst_core.transfer.optimise import Pace
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
@@ -86,6 +87,13 @@ class BestRecipe:
     """The first of each scale; they fall."""
     fine_step_size: float = 0.03
     """With few steps to go a smaller one ends calmer, with less grain."""
+    last_step: float = 1 / 30
+    """In units of the first. Equal steps of 0.02, averaged over 33, lagged so far behind that after as many
+    the Gram matrices were twice as far from the painting's."""
+    betas: tuple[float, float] = (0.8, 0.9)
+    """Adam's memory: scales are short, and with (0.9, 0.99) it remembers a slope that is no longer there."""
+    decay: float = 0.8
+    """Of the mean of the iterates, which only calms what whoever looks on sees."""
     least_pace: float = 0.15
     """Of these steps, at strength 0: there the picture is where it should be, and large steps lead away."""
     loyalty: float = 0.6
@@ -201,13 +209,14 @@ def paint_best(
             seed=params.seed,
         )
 
-    def step_size(long_side_px: int) -> float:
+    def pace(long_side_px: int) -> Pace:
         is_fine = long_side_px > recipe.fine_px
-        return balance.pace * (recipe.fine_step_size if is_fine else recipe.step_size)
+        step_size = balance.pace * (recipe.fine_step_size if is_fine else recipe.step_size)
+        return Pace(step_size=step_size, last_step=recipe.last_step, betas=recipe.betas, decay=recipe.decay)
 
     begin = resized(colored, (scales[0].height_px, scales[0].width_px))
     begin = sown(begin, styles, amount=balance.sowing, brush=params.brush, seed=params.seed)
-    walk = coarse_to_fine(begin, scales, make_objective, step_size=step_size)
+    walk = coarse_to_fine(begin, scales, make_objective, pace=pace)
     return scales, walk
 
 

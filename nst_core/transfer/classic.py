@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nst_core.losses import content_loss, mix, style_loss, total_variation
 from nst_core.transfer.bands import look
+from nst_core.transfer.optimise import Pace
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
 
@@ -47,8 +48,9 @@ class ClassicRecipe:
     fine_px: int = 256
     """Above this size only the grain is worked on, without the deep layers."""
     optimizer: Optimizer = "adam"
-    step_size: float = 0.06
-    """The first of each scale; they fall."""
+    step_size: float = 0.02
+    """Equal ones, averaged: its finest scales have eight, too few to come to rest. With those of `best` the
+    judge gave 0.233 instead of 0.307 (six pairs at 512 px)."""
     content_weight: float = 0.06
     """At strength 50."""
     content_range: float = 20.0
@@ -97,9 +99,8 @@ def paint_classic(
 
     coarsest = resized(content, (scales[0].height_px, scales[0].width_px))
     start = shaken(coarsest, params.seed).clamp(0.0, 1.0)
-    walk = coarse_to_fine(
-        start, scales, make_objective, optimizer=recipe.optimizer, step_size=lambda _: recipe.step_size
-    )
+    pace = Pace(step_size=recipe.step_size)
+    walk = coarse_to_fine(start, scales, make_objective, optimizer=recipe.optimizer, pace=lambda _: pace)
     return scales, walk
 
 

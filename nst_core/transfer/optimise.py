@@ -1,7 +1,8 @@
-"""The optimise loop: pixels go down an objective's gradient in steps that shrink, and come to rest."""
+"""The optimise loop: pixels go down an objective's gradient, and a mean of where they were is the picture."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import torch
@@ -18,25 +19,37 @@ if TYPE_CHECKING:
     Objective = Callable[[Tensor], Losses]
 
 Optimizer = Literal["adam", "lbfgs"]
-BETAS: Final = (0.8, 0.9)
-"""Adam's memory of gradients and of their squares: scales are short, and what is longer remembers a slope
-that is no longer there. After 54 steps `best` was lower than with (0.9, 0.99) on both pairs tried."""
-LAST_STEP: Final = 1 / 30
-"""The last step's size in units of the first one's; in between it falls evenly."""
 EPSILON: Final = 1e-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How Adam walks within a scale."""
+
+    step_size: float
+    """The first step's."""
+    last_step: float = 1.0
+    """The last step's size in units of the first one's; in between it falls evenly."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Adam's memory of gradients and of their squares; 0.99 forgets in time for short scales."""
+    decay: float = 0.97
+    """Of the weights in the mean of the iterates: 0.97 remembers about 33 steps, 0.8 about 5."""
+
+    def sizes(self, steps: int) -> list[float]:
+        """Return every step's size."""
+        fall = (1.0 - self.last_step) / max(1, steps - 1)
+        return [self.step_size * (1.0 - fall * step) for step in range(steps)]
 
 
 class Average:
     """The bias-corrected running mean of the iterates.
 
-    Single iterates jitter while steps are large; their mean is calmer, which whoever looks on sees.
+    Single iterates jitter from step to step while steps are large; their mean is calmer.
 
     Args:
-        decay: of the exponential weights; 0.8 remembers about 5 steps.
+        decay: of the exponential weights.
 
     Source: crowsonkb/style-transfer-pytorch, `EMA`.
-    Differs: a short memory. With 0.97 and equal steps the mean of a scale's 54 iterates lagged so far behind
-    that the painting's part of `best` was twice what it is with steps that fall.
     """
 
     def __init__(self, decay: float) -> None:
@@ -58,9 +71,7 @@ def optimise(
     *,
     steps: int,
     optimizer: Optimizer = "adam",
-    step_size: float = 0.06,
-    last_step: float = LAST_STEP,
-    decay: float = 0.8,
+    pace: Pace,
 ) -> Iterator[tuple[Tensor, Losses]]:
     """Walk the pixels down an objective.
 
@@ -70,31 +81,30 @@ def optimise(
         steps: how many.
         optimizer: "adam", with the pixels clamped after each step, or "lbfgs", which is never
             clamped inside its own bookkeeping (that would spoil its curvature estimate).
-        step_size: Adam's at first; L-BFGS takes unit steps.
-        last_step: the last step in units of the first; 1 for equal ones.
-        decay: of the average of Adam's iterates; L-BFGS does not jitter and is not averaged.
+        pace: Adam's; L-BFGS takes unit steps, does not jitter and is not averaged.
 
     Yields:
         The picture so far, (1, 3, H, W) in [0, 1], and the terms before that step, detached.
     """
     if optimizer == "adam":
-        sizes = [step_size * (1.0 + (last_step - 1.0) * step / max(1, steps - 1)) for step in range(steps)]
-        walk = _adam(start, quick_slope(objective, start, steps=steps), sizes)
+        walk = _adam(start, quick_slope(objective, start, steps=steps), pace.sizes(steps), pace.betas)
     else:
         walk = _lbfgs(start, objective)
-    average = Average(decay if optimizer == "adam" else 0.0)
+    average = Average(pace.decay if optimizer == "adam" else 0.0)
     for _, (image, losses) in zip(range(steps), walk, strict=False):
         yield average.update(image), losses
 
 
-def _adam(start: Tensor, slope: Slope, sizes: Sequence[float]) -> Iterator[tuple[Tensor, Losses]]:
+def _adam(
+    start: Tensor, slope: Slope, sizes: Sequence[float], betas: tuple[float, float]
+) -> Iterator[tuple[Tensor, Losses]]:
     """Yield Adam's iterates by steps of these sizes, clamped after each (Kingma & Ba 2015, algorithm 1).
 
     Differs: not `torch.optim.Adam`, whose constructor imports torch's compiler: a second and a half at
     the start of every worker.
     """
     image = start.detach().clone()
-    advance = _Fused(image) if image.is_cuda else _Plain(image)
+    advance = _Fused(image, betas) if image.is_cuda else _Plain(image, betas)
     for size in sizes:
         losses, gradient = slope(image)
         with torch.no_grad():
@@ -105,17 +115,18 @@ def _adam(start: Tensor, slope: Slope, sizes: Sequence[float]) -> Iterator[tuple
 class _Plain:
     """Adam in operations that every device has."""
 
-    def __init__(self, image: Tensor) -> None:
-        self._step = 0
+    def __init__(self, image: Tensor, betas: tuple[float, float]) -> None:
+        self._betas, self._step = betas, 0
         self._first, self._second = torch.zeros_like(image), torch.zeros_like(image)
 
     def __call__(self, image: Tensor, gradient: Tensor, size: float) -> Tensor:
         """Return the next iterate, by a step of this size."""
         self._step += 1
-        self._first.lerp_(gradient, 1.0 - BETAS[0])
-        self._second.lerp_(gradient.square(), 1.0 - BETAS[1])
-        direction = self._first / (1.0 - BETAS[0] ** self._step)
-        spread = (self._second / (1.0 - BETAS[1] ** self._step)).sqrt()
+        fast, slow = self._betas
+        self._first.lerp_(gradient, 1.0 - fast)
+        self._second.lerp_(gradient.square(), 1.0 - slow)
+        direction = self._first / (1.0 - fast**self._step)
+        spread = (self._second / (1.0 - slow**self._step)).sqrt()
         return (image - size * direction / (spread + EPSILON)).clamp(0.0, 1.0)
 
 
@@ -125,7 +136,8 @@ class _Fused:
     Source: what `torch.optim.Adam(fused=True)` calls; that class itself loads torch's compiler.
     """
 
-    def __init__(self, image: Tensor) -> None:
+    def __init__(self, image: Tensor, betas: tuple[float, float]) -> None:
+        self._betas = betas
         # The kernel wants all of them laid out alike.
         self._first, self._second, self._gradient = torch.zeros((3, *image.shape), device=image.device)
         self._step = torch.zeros((), device=image.device)
@@ -143,8 +155,8 @@ class _Fused:
             [],
             [self._step],
             lr=size,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
+            beta1=self._betas[0],
+            beta2=self._betas[1],
             weight_decay=0.0,
             eps=EPSILON,
             amsgrad=False,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from nst_core.transfer.optimise import Losses, Objective
+    from nst_core.transfer.optimise import Losses, Objective, Pace
 
     Walk = Iterator[tuple[Scale, Tensor, Losses]]
 
@@ -27,7 +27,7 @@ def coarse_to_fine(
     make_objective: Callable[[Scale, Tensor], Objective],
     *,
     optimizer: Optimizer = "adam",
-    step_size: Callable[[int], float],
+    pace: Callable[[int], Pace],
 ) -> Walk:
     """Optimise at each scale, every scale starting from the one before.
 
@@ -36,7 +36,7 @@ def coarse_to_fine(
         scales: coarse to fine.
         make_objective: (scale, the picture it starts from) → what is minimised there.
         optimizer: as in `optimise`.
-        step_size: a scale's long side in px → Adam's step there.
+        pace: a scale's long side in px → how Adam walks there.
 
     Yields:
         The scale, the picture so far at that scale, and the terms of the objective.
@@ -50,7 +50,7 @@ def coarse_to_fine(
             make_objective(scale, begin),
             steps=scale.steps,
             optimizer=optimizer,
-            step_size=step_size(scale.long_side_px),
+            pace=pace(scale.long_side_px),
         )
         for picture, losses in steps:
             yield scale, picture, losses

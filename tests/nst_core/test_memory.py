@@ -30,6 +30,7 @@ print(json.dumps([most - before, dropped - before, mib() - before]))
 """
 TWO_SCALES = """
 from nst_core.transfer.scales import Scale
+from nst_core.transfer.optimise import Pace
 from nst_core.transfer.walk import coarse_to_fine
 
 at_begin = []
@@ -42,7 +43,8 @@ def make_objective(scale, start):
     return objective
 
 scales = [Scale(long_side_px=px, height_px=px, width_px=px, steps=1) for px in (16, 24)]
-for _ in coarse_to_fine(torch.rand(1, 3, 16, 16), scales, make_objective, step_size=lambda _: 0.02):
+pace = Pace(step_size=0.02)
+for _ in coarse_to_fine(torch.rand(1, 3, 16, 16), scales, make_objective, pace=lambda _: pace):
     most = mib()
 print(json.dumps([most - at_begin[0], at_begin[1] - at_begin[0]]))
 """

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nst_core.distribution import TURNS, DistributionLoss
 from nst_core.errors import BadParameter
 from nst_core.features import FeatureExtractor, load_extractor
 from nst_core.losses import content_loss, gram_matrix, self_similarity, style_loss, total_variation
@@ -19,7 +20,7 @@ from nst_core.transfer.classic import (
     classic_objective,
     paint_classic,
 )
-from nst_core.transfer.optimise import BETAS, Average, optimise
+from nst_core.transfer.optimise import Average, Pace, optimise
 from nst_core.transfer.scales import plan_scales
 from nst_core.transfer.walk import at_scale, resized
 
@@ -232,7 +233,8 @@ def test_both_optimisers_reach_a_known_minimum(optimizer: str) -> None:
     def objective(image: Tensor) -> dict[str, Tensor]:
         return {"total": (image - target).square().sum()}
 
-    *_, (image, losses) = optimise(torch.full((1, 3, 4, 4), 0.5), objective, steps=150, optimizer=optimizer)  # type: ignore[arg-type]
+    start, pace = torch.full((1, 3, 4, 4), 0.5), Pace(step_size=0.02)
+    *_, (image, losses) = optimise(start, objective, steps=150, optimizer=optimizer, pace=pace)  # type: ignore[arg-type]
     torch.testing.assert_close(image, target, rtol=0, atol=0.02)
     assert losses["total"] < 0.01
 
@@ -241,14 +243,12 @@ def test_adam_takes_the_same_steps_as_torchs() -> None:
     """Our few lines of Adam follow the library's path, as long as nothing is clamped."""
     target = torch.linspace(0.3, 0.7, 12).view(1, 3, 2, 2)
     theirs = torch.full((1, 3, 2, 2), 0.5, requires_grad=True)
-    adam = torch.optim.Adam([theirs], lr=0.01, betas=BETAS)
+    adam = torch.optim.Adam([theirs], lr=0.01, betas=(0.9, 0.99))
 
     def objective(image: Tensor) -> dict[str, Tensor]:
         return {"total": (image - target).pow(4).sum()}
 
-    ours = optimise(
-        torch.full((1, 3, 2, 2), 0.5), objective, steps=30, step_size=0.01, last_step=1.0, decay=0.0
-    )
+    ours = optimise(torch.full((1, 3, 2, 2), 0.5), objective, steps=30, pace=Pace(step_size=0.01, decay=0.0))
     for image, _ in ours:
         adam.zero_grad()
         objective(theirs)["total"].backward()
@@ -326,6 +326,23 @@ def test_best_keeps_the_layout_by_its_structure_term(
         return (ours @ theirs).item()
 
     assert kept(1.0) > kept(0.0) + 0.02
+
+
+def test_best_spreads_features_by_its_distribution_term(
+    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """Deep features, too, are spread more as the painting's with the term than without it."""
+    layers = ["relu3_1", "relu4_1"]
+    goal = DistributionLoss([(extractor(at_scale(painting, 64), layers), 1.0)], layers)
+
+    def apart(weight: float) -> float:
+        recipe = BestRecipe(distribution_weight=weight, steps_at_coarsest=30)
+        styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+        *_, (_, picture, _) = paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1]
+        seen = extractor(picture, layers)
+        return sum(goal(seen).item() for _ in range(TURNS)) / TURNS
+
+    assert apart(0.5) < 0.9 * apart(0.0)
 
 
 def test_best_at_strength_nothing_is_the_photo(photo: Tensor, painting: Tensor) -> None:
