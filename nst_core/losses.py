@@ -95,16 +95,18 @@ def style_loss(gram: Tensor, target: Tensor) -> Tensor:
     return scaled / (target.abs().mean() + EPSILON)
 
 
-def self_similarity(feature_map: Tensor, *, grid: int) -> Tensor:
+def self_similarity(feature_map: Tensor, *, grid: int, weight: Tensor | None = None) -> Tensor:
     """Return how alike any two places of a picture are, standardised.
 
     Args:
         feature_map: (1, C, H, W), activations of one layer.
         grid: places along the longer side; the features of what lies in one place are averaged.
+        weight: (1, 1, H, W) in [0, 1], how much each position counts; None where all count alike. Two places
+            count by the product of their weights.
 
     Returns:
-        (N²,) with N places: cosines of their centred features, then centred and of length 1, so that
-        the product of two of them is their correlation.
+        (N²,) with N places: cosines of their centred features, each times its places' weights, then centred
+        and of length 1, so that the product of two of them is their correlation.
 
     Source: Kolkin, Salavon & Shakhnarovich 2019 (STROTSS), content loss.
     Differs: features are centred and the matrix is standardised as a whole, not row by row.
@@ -118,6 +120,8 @@ def self_similarity(feature_map: Tensor, *, grid: int) -> Tensor:
     rows = feature_map.permute(0, 2, 3, 1).flatten(0, 1)
     places = (across @ (down @ rows.flatten(1)).view(-1, *rows.shape[1:])).flatten(0, 1)
     places = functional.normalize(places - places.mean(0, keepdim=True), dim=1)
+    if weight is not None:
+        places = places * (down @ weight[0, 0] @ across.T).reshape(-1, 1)
     cosines = (places @ places.T).flatten()
     return functional.normalize(cosines - cosines.mean(), dim=0)
 

@@ -93,6 +93,41 @@ def test_self_similarity_averages_what_lies_in_one_place() -> None:
     torch.testing.assert_close(self_similarity(doubled, grid=5), self_similarity(maps, grid=5))
 
 
+def test_two_places_count_by_the_product_of_their_weights() -> None:
+    """Cosines times both weights, before they are standardised; weights of one change nothing."""
+    maps, weight = noise(1, 3, 2, 2), torch.tensor([[[[1.0, 0.5], [0.0, 0.8]]]])
+    places = maps[0].flatten(1).T - maps[0].flatten(1).T.mean(0)
+    shares = weight.flatten().tolist()
+    cosines = [
+        torch.cosine_similarity(places[i], places[j], dim=0).item() * shares[i] * shares[j]
+        for i in range(4)
+        for j in range(4)
+    ]
+    mean = sum(cosines) / 16
+    length = math.sqrt(sum((cosine - mean) ** 2 for cosine in cosines))
+    expected = [(cosine - mean) / length for cosine in cosines]
+    assert self_similarity(maps, grid=2, weight=weight).tolist() == pytest.approx(expected, abs=1e-5)
+    torch.testing.assert_close(
+        self_similarity(maps, grid=2, weight=torch.ones(1, 1, 2, 2)), self_similarity(maps, grid=2)
+    )
+
+
+def test_places_without_weight_may_change() -> None:
+    """What happens in half a picture does not matter to the layout of the other half."""
+    maps, weight = noise(1, 6, 8, 8), torch.ones(1, 1, 8, 8)
+    weight[..., 4:] = 0.0
+    swapped = maps.clone()
+    swapped[..., 4:] = maps[..., 4:].flip(3)
+    whole, half = (
+        structure_loss(
+            *(self_similarity(each, grid=8, weight=each_weight) for each in (swapped, maps))
+        ).item()
+        for each_weight in (None, weight)
+    )
+    assert half == pytest.approx(0.0, abs=1e-5)
+    assert whole > 0.1
+
+
 def test_self_similarity_divides_a_picture_as_pooling_does() -> None:
     """Where the places do not go into the length, neighbours share a row; the gradient lies as they do."""
     maps = noise(1, 6, 11, 17).to(memory_format=torch.channels_last).requires_grad_()

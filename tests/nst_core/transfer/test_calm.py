@@ -119,3 +119,21 @@ def test_best_begins_with_what_was_sown_and_asks_with_it() -> None:
     assert difference[..., :16].max() > 0.08
     assert difference[..., 48:].max() < 0.05
     assert not torch.equal(first(loyalty=1.0, calm_loyalty=0.2), first(loyalty=1.0, calm_loyalty=1.0))
+
+
+def test_best_keeps_less_of_the_layout_where_it_is_calm() -> None:
+    """A calm half that looks different costs less than where all places count alike."""
+    photo, painting, extractor = half_calm(48, 64), rings(48, 64), load_extractor()
+
+    def structure(calm_freedom: float) -> float:
+        recipe = BestRecipe(
+            coarsest_of_small_px=64,
+            recolors=False,
+            structure_weight=1.0,
+            calm_freedom=calm_freedom,
+        )
+        params = StyleParams(long_side_px=64)
+        _, walk = paint_best(photo, [(painting, 1.0)], params, extractor=extractor, recipe=recipe)
+        return next(walk)[2]["structure"].item()
+
+    assert structure(1.0) < 0.8 * structure(0.0)
