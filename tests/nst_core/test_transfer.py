@@ -345,6 +345,21 @@ def test_best_spreads_features_by_its_distribution_term(
     assert apart(0.5) < 0.9 * apart(0.0)
 
 
+def test_best_walks_as_its_recipe_says(photo: Tensor, painting: Tensor, extractor: FeatureExtractor) -> None:
+    """How steps fall, what Adam remembers and what the mean does all reach the picture."""
+
+    def last(**recipe: object) -> Tensor:
+        chosen = BestRecipe(steps_at_coarsest=4, **recipe)  # type: ignore[arg-type]
+        styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+        *_, (_, picture, _) = paint_best(photo, styles, params, extractor=extractor, recipe=chosen)[1]
+        return picture
+
+    shipped = last()
+    assert torch.equal(shipped, last())
+    for other in ({"last_step": 1.0}, {"betas": (0.9, 0.99)}, {"decay": 0.0}):
+        assert (last(**other) - shipped).abs().max() > 0.01
+
+
 def test_best_at_strength_nothing_is_the_photo(photo: Tensor, painting: Tensor) -> None:
     """0 is nearly the photo: no manner at all is left."""
     picture = run(photo, [(painting, 1.0)], mode="best", strength=0)[-1].pastiche
