@@ -345,6 +345,25 @@ def test_best_spreads_features_by_its_distribution_term(
     assert apart(0.5) < 0.9 * apart(0.0)
 
 
+def test_best_keeps_the_layout_in_five_layers(
+    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """Its structure term is their mean, each computed on its own from the picture of the step before."""
+    recipe = BestRecipe(calm_freedom=0.0, decay=0.0, recolors=False, steps_at_coarsest=2)
+    styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+    walk = paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1]
+    (_, picture, _), (_, _, losses) = next(walk), next(walk)
+    layers = ["relu2_2", "relu3_1", "relu3_3", "relu4_1", "relu4_3"]
+    ours, kept = extractor(picture, layers), extractor(resized(photo, (48, 64)), layers)
+    terms = [
+        1.0 - self_similarity(ours[layer], grid=32) @ self_similarity(kept[layer], grid=32)
+        for layer in layers
+    ]
+    torch.testing.assert_close(
+        losses["structure"], recipe.structure_weight * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5
+    )
+
+
 def test_best_walks_as_its_recipe_says(photo: Tensor, painting: Tensor, extractor: FeatureExtractor) -> None:
     """How steps fall, what Adam remembers and what the mean does all reach the picture."""
 
