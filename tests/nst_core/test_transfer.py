@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nst_core.distribution import TURNS, DistributionLoss
 from nst_core.errors import BadParameter
@@ -13,6 +14,7 @@ from nst_core.features import FeatureExtractor, load_extractor
 from nst_core.losses import content_loss, gram_matrix, self_similarity, style_loss, total_variation
 from nst_core.transfer import Step, StyleParams, stylize
 from nst_core.transfer.best import BestRecipe, paint_best
+from nst_core.transfer.calm import calmness
 from nst_core.transfer.classic import (
     FINE_STYLE_LAYERS,
     STYLE_LAYERS,
@@ -345,20 +347,35 @@ def test_best_spreads_features_by_its_distribution_term(
     assert apart(0.5) < 0.9 * apart(0.0)
 
 
+@pytest.mark.parametrize(("size_px", "calm_freedom"), [(64, 0.0), (256, 0.0), (64, 0.65)])
 def test_best_keeps_the_layout_in_five_layers(
-    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+    size_px: int, calm_freedom: float, photo: Tensor, painting: Tensor, extractor: FeatureExtractor
 ) -> None:
-    """Its structure term is their mean, each computed on its own from the picture of the step before."""
-    recipe = BestRecipe(calm_freedom=0.0, decay=0.0, recolors=False, steps_at_coarsest=2)
-    styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+    """Its structure term is their mean, each computed on its own from the picture of the step before.
+
+    Where the photo is calm, the three shallow ones count less, and the two deep ones as much as anywhere.
+    """
+    recipe = BestRecipe(
+        calm_freedom=calm_freedom,
+        decay=0.0,
+        recolors=False,
+        steps_at_coarsest=6,
+        coarsest_px=256,
+        coarsest_of_small_px=256,
+    )
+    styles, params = [(painting, 1.0)], StyleParams(long_side_px=size_px)
     walk = paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1]
     (_, picture, _), (_, _, losses) = next(walk), next(walk)
-    layers = ["relu2_2", "relu3_1", "relu3_3", "relu4_1", "relu4_3"]
-    ours, kept = extractor(picture, layers), extractor(resized(photo, (48, 64)), layers)
-    terms = [
-        1.0 - self_similarity(ours[layer], grid=32) @ self_similarity(kept[layer], grid=32)
-        for layer in layers
-    ]
+    grids = {"relu2_2": 32, "relu3_1": 32, "relu3_3": 32, "relu4_1": 16, "relu4_3": 16}
+    content = resized(photo, (size_px * 3 // 4, size_px))
+    ours, kept = extractor(picture, list(grids)), extractor(content, list(grids))
+    terms = []
+    for layer, grid in grids.items():
+        weight = 1.0 - calm_freedom * functional.adaptive_avg_pool2d(calmness(content), kept[layer].shape[2:])
+        if layer in ("relu4_1", "relu4_3"):
+            weight = torch.ones_like(weight)
+        own, target = (self_similarity(maps[layer], grid=grid, weight=weight) for maps in (ours, kept))
+        terms.append(1.0 - own @ target)
     torch.testing.assert_close(
         losses["structure"], recipe.structure_weight * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5
     )
