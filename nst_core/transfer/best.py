@@ -73,6 +73,10 @@ DISTRIBUTION_LAYERS: Final = (
 )
 
 
+USUAL_STRENGTH: Final = 50
+"""Whoever says nothing gets this one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestRecipe:
     """Everything that tunes `best`; chosen by eye, on woodcuts, cubism and brushwork alike."""
@@ -102,30 +106,33 @@ class BestRecipe:
     """Of the mean of the iterates, which only calms what whoever looks on sees."""
     least_pace: float = 0.15
     """Of these steps, at strength 0: there the picture is where it should be, and large steps lead away."""
+    settled_strength: int = 22
+    """From this strength on the colours and the grain are the painting's. With these and the shapes growing
+    evenly, a gentle picture was still a tinted photo."""
+    whole_strength: int = 33
+    """From this strength on what is reached for is the painting's places alone. Weights are those here. The
+    judge likes a picture best about here; by eye it is tame, and 50, the usual strength, is bolder."""
+    emphasis: float = 3.3
+    """From there on to strength 100 the weight of the matching grows by this, and that of structure falls by
+    its square: shapes become broader, strokes longer."""
     loyalty: float = 0.6
-    """How much of the photo, and not of the picture so far, looks up its match; at strength 50. The judge
-    would have the photo alone: fur then becomes a carpet of small strokes and not the painting's shapes."""
+    """How much of the photo, and not of the picture so far, looks up its match. The judge would have the
+    photo alone: fur then becomes a carpet of small strokes and not the painting's shapes."""
     calm_loyalty: float = 0.2
     """The same where the photo is calm."""
     sowing: float = 0.8
-    """How much of the painting's shapes is laid over calm places to begin with; at strength 50."""
+    """How much of the painting's shapes is laid over calm places to begin with."""
     match_weight: float = 0.5
     style_weight: float = 1.0
-    """At strength 50."""
     distribution_weight: float = 0.5
-    """At strength 50."""
     structure_weight: float = 0.8
-    """At strength 50."""
     structure_range: float = 4.0
-    """Strength 0 multiplies the structure weight by this, strength 100 divides it."""
+    """Strength 0 multiplies the structure weight by this."""
     calm_freedom: float = 0.8
-    """How much less of the layout of strokes is kept where the photo is calm: a sky whose strokes must be as
-    even as the photo's gets no swirls, but a carpet of one stroke."""
-    settled_strength: int = 33
-    """From this strength on the colours and the grain are the painting's. With these and the shapes growing
-    evenly up to 50, strength 30 was still a tinted photo."""
-    whole_strength: int = 50
-    """From this strength on what is reached for is the painting's places alone."""
+    """How much less of the layout of strokes is kept where the photo is calm, from strength 50 on: a sky
+    whose strokes must be as even as the photo's gets no swirls, but a carpet of one stroke."""
+    calm_strength: int = 25
+    """Up to this strength all of it is kept."""
     tv_weight: float = 1.0
     recolors: bool = True
     """Whether the photo first gets the painting's colours."""
@@ -144,7 +151,7 @@ class BestRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What `strength` means here: below 50 less of the painting's, above 50 less of the photo's."""
+    """What `strength` means here: up to a third less of the painting's, from there on less of the photo's."""
 
     manner: float
     """0 … 1: how far features go from the photo's own to the painting's."""
@@ -155,9 +162,12 @@ class Balance:
     loyalty: float
     calm_loyalty: float
     sowing: float
+    match_weight: float
     style_weight: float
     distribution_weight: float
     structure_weight: float
+    tv_weight: float
+    calm_freedom: float
 
     def loyalty_at(self, calm: Tensor) -> Tensor:
         """Return the loyalty of each place, given how calm it is, 0 … 1."""
@@ -166,9 +176,12 @@ class Balance:
     @classmethod
     def of(cls, strength: int, recipe: BestRecipe) -> Balance:
         """Return the balance for a strength of 0 … 100."""
-        manner = math.sqrt(min(1.0, strength / recipe.whole_strength))
+        whole = min(1.0, strength / recipe.whole_strength)
+        manner = math.sqrt(whole)
         palette = min(1.0, strength / recipe.settled_strength)
-        excess = max(0.0, strength / 50 - 1.0)
+        excess = max(0.0, (strength - recipe.whole_strength) / (100 - recipe.whole_strength))
+        emphasis = recipe.emphasis**excess
+        free = min(1.0, max(0.0, (strength - recipe.calm_strength) / (USUAL_STRENGTH - recipe.calm_strength)))
         return cls(
             manner=manner,
             palette=palette,
@@ -176,9 +189,12 @@ class Balance:
             loyalty=recipe.loyalty * (1.0 - 0.7 * excess),
             calm_loyalty=recipe.calm_loyalty * (1.0 - 0.7 * excess),
             sowing=recipe.sowing * manner,
-            style_weight=recipe.style_weight * palette * 5.0**excess,
-            distribution_weight=recipe.distribution_weight * palette * 5.0**excess,
-            structure_weight=recipe.structure_weight * recipe.structure_range ** (1.0 - strength / 50),
+            match_weight=recipe.match_weight * emphasis,
+            style_weight=recipe.style_weight * palette,
+            distribution_weight=recipe.distribution_weight * palette,
+            structure_weight=recipe.structure_weight * recipe.structure_range ** (1.0 - whole) / emphasis**2,
+            tv_weight=recipe.tv_weight * emphasis,
+            calm_freedom=recipe.calm_freedom * free,
         )
 
 
@@ -270,7 +286,7 @@ class _Objective:
             self._weights = {
                 layer: None
                 if layer in THING_LAYERS
-                else 1.0 - recipe.calm_freedom * _averaged(calm, own[layer])
+                else 1.0 - balance.calm_freedom * _averaged(calm, own[layer])
                 for layer in self._structure_layers
             }
             asking = torch.lerp(start, content, balance.loyalty_at(calm))
@@ -288,11 +304,11 @@ class _Objective:
     def __call__(self, image: Tensor) -> Losses:
         seen = look(self._extractor, image, maps=self._maps, grams=self._style_layers)
         losses = {
-            "match": self._recipe.match_weight * self._matching(seen.maps),
+            "match": self._balance.match_weight * self._matching(seen.maps),
             "style": self._balance.style_weight * style_term(seen.grams, self._grams),
             "distribution": self._balance.distribution_weight * self._distribution(seen.maps),
             "structure": self._balance.structure_weight * self._structure(seen.maps),
-            "tv": self._recipe.tv_weight * total_variation(image),
+            "tv": self._balance.tv_weight * total_variation(image),
         }
         losses["total"] = torch.stack(list(losses.values())).sum()
         return losses

@@ -13,7 +13,7 @@ from nst_core.errors import BadParameter
 from nst_core.features import FeatureExtractor, load_extractor
 from nst_core.losses import content_loss, gram_matrix, self_similarity, style_loss, total_variation
 from nst_core.transfer import Step, StyleParams, stylize
-from nst_core.transfer.best import BestRecipe, paint_best
+from nst_core.transfer.best import Balance, BestRecipe, paint_best
 from nst_core.transfer.calm import calmness
 from nst_core.transfer.classic import (
     FINE_STYLE_LAYERS,
@@ -371,14 +371,13 @@ def test_best_keeps_the_layout_in_five_layers(
     ours, kept = extractor(picture, list(grids)), extractor(content, list(grids))
     terms = []
     for layer, grid in grids.items():
-        weight = 1.0 - calm_freedom * functional.adaptive_avg_pool2d(calmness(content), kept[layer].shape[2:])
+        counts = 1.0 - calm_freedom * functional.adaptive_avg_pool2d(calmness(content), kept[layer].shape[2:])
         if layer in ("relu4_1", "relu4_3"):
-            weight = torch.ones_like(weight)
-        own, target = (self_similarity(maps[layer], grid=grid, weight=weight) for maps in (ours, kept))
+            counts = torch.ones_like(counts)
+        own, target = (self_similarity(maps[layer], grid=grid, weight=counts) for maps in (ours, kept))
         terms.append(1.0 - own @ target)
-    torch.testing.assert_close(
-        losses["structure"], recipe.structure_weight * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5
-    )
+    weight = Balance.of(params.strength, recipe).structure_weight
+    torch.testing.assert_close(losses["structure"], weight * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5)
 
 
 def test_best_walks_as_its_recipe_says(photo: Tensor, painting: Tensor, extractor: FeatureExtractor) -> None:
