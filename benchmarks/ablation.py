@@ -9,6 +9,7 @@ Pictures go to --out, and side by side to --strips, so that they can be looked a
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from quality import PAINTINGS, PHOTOS, QUICK_PAINTINGS
 
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import to_pil, to_tensor
+from nst_core.memory import keep_memory
 from nst_core.protocol import StyleParams
 from nst_core.transfer.best import BestRecipe, paint_best
 
@@ -55,6 +57,7 @@ RECIPES: Final[Mapping[str, BestRecipe]] = {
 
 def main() -> int:
     """Paint, judge and print a Markdown table."""
+    keep_memory(os.environ)
     arguments = _arguments()
     extractor = load_extractor(device=pick_device(arguments.device))
     judges = _judges(_pairs(arguments.pairs), arguments)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ from judging.strips import draw_strips
 
 from nst_core.features import load_extractor, pick_device
 from nst_core.images import to_tensor
+from nst_core.memory import keep_memory
 from nst_core.protocol import AVAILABLE_MODES
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ STRUCTURES: Final = (0.4, 0.5, 0.6, 0.7, 0.8)
 
 def main() -> int:
     """Paint, judge and print."""
+    keep_memory(os.environ)
     arguments = _arguments()
     if arguments.reveal:
         return _reveal(*arguments.reveal)
