@@ -131,7 +131,7 @@ class BestRecipe:
     calm_freedom: float = 0.8
     """How much less of the layout of strokes is kept where the photo is calm, from strength 50 on: a sky
     whose strokes must be as even as the photo's gets no swirls, but a carpet of one stroke."""
-    calm_strength: int = 25
+    calm_strength: int = 30
     """Up to this strength all of it is kept."""
     tv_weight: float = 1.0
     recolors: bool = True

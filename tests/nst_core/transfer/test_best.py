@@ -51,8 +51,8 @@ def test_the_usual_strength_is_bolder_than_what_the_weights_say() -> None:
 
 
 def test_calm_places_are_freed_with_strength() -> None:
-    """Not at all up to 25, at 50 by all that is ever given, halfway in between."""
+    """Not at all up to 30, at 50 by all that is ever given, halfway in between."""
     recipe = BestRecipe(calm_freedom=0.8)
-    freedom = [Balance.of(strength, recipe).calm_freedom for strength in (0, 25, 50, 100)]
+    freedom = [Balance.of(strength, recipe).calm_freedom for strength in (0, 30, 50, 100)]
     assert freedom == [0.0, 0.0, 0.8, 0.8]
-    assert 0.35 < Balance.of(37, recipe).calm_freedom < 0.42
+    assert Balance.of(40, recipe).calm_freedom == 0.4
