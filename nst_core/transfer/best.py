@@ -28,6 +28,7 @@ from nst_core.color import match_color
 from nst_core.distribution import DistributionLoss
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
+from nst_core.protocol import StyleParams
 from nst_core.transfer.bands import look
 from nst_core.transfer.calm import calmness, sown
 from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nst_core.features import FeatureExtractor
-    from nst_core.protocol import StyleParams
     from nst_core.transfer.bands import Seen
     from nst_core.transfer.optimise import Losses
     from nst_core.transfer.walk import Walk
@@ -73,7 +73,7 @@ DISTRIBUTION_LAYERS: Final = (
 )
 
 
-USUAL_STRENGTH: Final = 50
+USUAL_STRENGTH: Final = StyleParams().strength
 """Whoever says nothing gets this one."""
 
 
@@ -113,8 +113,8 @@ class BestRecipe:
     """From this strength on what is reached for is the painting's places alone. Weights are those here. The
     judge likes a picture best about here; by eye it is tame, and 50, the usual strength, is bolder."""
     emphasis: float = 3.3
-    """From there on to strength 100 the weight of the matching grows by this, and that of structure falls by
-    its square: shapes become broader, strokes longer."""
+    """From there on to strength 100 the weights of matching and total variation grow by this, and that of
+    structure falls by its square: shapes become broader, strokes longer."""
     loyalty: float = 0.6
     """How much of the photo, and not of the picture so far, looks up its match. The judge would have the
     photo alone: fur then becomes a carpet of small strokes and not the painting's shapes."""

@@ -380,6 +380,21 @@ def test_best_keeps_the_layout_in_five_layers(
     torch.testing.assert_close(losses["structure"], weight * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5)
 
 
+def test_best_paints_by_the_balance_of_its_strength(
+    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """The same first picture costs by so much more or less as its weights say."""
+
+    def first(emphasis: float) -> dict[str, Tensor]:
+        recipe = BestRecipe(emphasis=emphasis, steps_at_coarsest=2)
+        styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+        return next(paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1])[2]
+
+    plain, shipped, grown = first(1.0), first(3.3), 3.3 ** (17 / 67)
+    for name, factor in {"match": grown, "tv": grown, "structure": grown**-2, "style": 1.0}.items():
+        torch.testing.assert_close(shipped[name], factor * plain[name], rtol=1e-3, atol=1e-6)
+
+
 def test_best_walks_as_its_recipe_says(photo: Tensor, painting: Tensor, extractor: FeatureExtractor) -> None:
     """How steps fall, what Adam remembers and what the mean does all reach the picture."""
 
