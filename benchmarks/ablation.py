@@ -2,6 +2,7 @@
 
     python benchmarks/ablation.py --size 192 --pairs 6      a line per part, mean over the pairs
     python benchmarks/ablation.py --only "no matching"      one of them
+    python benchmarks/ablation.py --processes 2             two pictures at a time, sooner done on two cores
 
 Pictures go to --out, and side by side to --strips, so that they can be looked at: the judge errs.
 """
@@ -9,31 +10,32 @@ Pictures go to --out, and side by side to --strips, so that they can be looked a
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
 import os
 import statistics
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from judging.judge import Judge, Scores
 from judging.networks import Layout, Texture
-from judging.painters import Pair, opened
+from judging.painters import Pair, Place, extractor_of_this_process, in_processes, opened
 from judging.report import mean_and_interval
 from judging.strips import draw_strips
-from quality import PAINTINGS, PHOTOS, QUICK_PAINTINGS
+from quality import PAINTINGS, PHOTOS, QUICK_PAINTINGS, at_least_one
 
-from nst_core.features import load_extractor, pick_device
+from nst_core.features import pick_device
 from nst_core.images import to_pil, to_tensor
 from nst_core.memory import keep_memory
 from nst_core.protocol import StyleParams
 from nst_core.transfer.best import BestRecipe, paint_best
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor
-
-    from nst_core.features import FeatureExtractor
 
 WHOLE: Final = "whole"
 EVERYTHING_PX: Final = 1 << 20
@@ -59,23 +61,23 @@ def main() -> int:
     """Paint, judge and print a Markdown table."""
     keep_memory(os.environ)
     arguments = _arguments()
-    extractor = load_extractor(device=pick_device(arguments.device))
+    names = arguments.only or list(RECIPES)
     judges = _judges(_pairs(arguments.pairs), arguments)
     arguments.out.mkdir(parents=True, exist_ok=True)
     print(
         "| `best` | structure | style ↓ | colour ↓ | score | against the whole |\n|---|---|---|---|---|---|"
     )
     whole: list[Scores] = []
-    for name in arguments.only or RECIPES:
+    painted = _painted([Piece(pair=pair, recipe=name) for name in names for pair in judges], arguments)
+    for name in names:
         scores = [
-            _score(pair, judge, name, extractor=extractor, arguments=arguments)
-            for pair, judge in judges.items()
+            judges[piece.pair](_tensor(path, arguments.size))
+            for piece, path in itertools.islice(painted, len(judges))
         ]
         whole = whole or scores
         print(_line(name, scores, whole), flush=True)
     if arguments.strips:
-        names = arguments.only or list(RECIPES)
-        rows = [[_file(arguments.out, pair, name) for name in names] for pair in judges]
+        rows = [[_file(arguments.out, Piece(pair=pair, recipe=name)) for name in names] for pair in judges]
         draw_strips(names, rows, arguments.strips)
     return 0
 
@@ -91,6 +93,12 @@ def _arguments() -> argparse.Namespace:
         "--alexnet", type=Path, help="AlexNet's weights; default: torchvision downloads its own"
     )
     parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--processes",
+        type=at_least_one,
+        default=1,
+        help="pictures painted at a time, each with its share of the cores",
+    )
     parser.add_argument("--out", type=Path, default=Path("build/ablation"), help="where the pictures go")
     parser.add_argument("--strips", type=Path, help="a JPEG with all of them side by side")
     return parser.parse_args()
@@ -122,19 +130,37 @@ def _tensor(path: Path, size_px: int) -> Tensor:
     return to_tensor(opened(path, size_px))
 
 
-def _score(
-    pair: Pair, judge: Judge, name: str, *, extractor: FeatureExtractor, arguments: argparse.Namespace
-) -> Scores:
-    content, style = _tensor(pair.photo, arguments.size), to_tensor(opened(pair.painting, arguments.size))
-    params = StyleParams(long_side_px=arguments.size)
-    _, walk = paint_best(content, [(style, 1.0)], params, extractor=extractor, recipe=RECIPES[name])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One pair to be painted by one recipe."""
+
+    pair: Pair
+    recipe: str
+
+
+def _painted(pieces: Sequence[Piece], arguments: argparse.Namespace) -> Iterator[tuple[Piece, Path]]:
+    """Yield every piece and its picture, in order."""
+    place = Place(folder=arguments.out, device=pick_device(arguments.device))
+    paint = functools.partial(_paint, place, arguments.size)
+    if arguments.processes > 1:
+        return in_processes(paint, pieces, processes=arguments.processes)
+    return ((piece, paint(piece)) for piece in pieces)
+
+
+def _paint(place: Place, size_px: int, piece: Piece) -> Path:
+    content, style = (_tensor(path, size_px) for path in (piece.pair.photo, piece.pair.painting))
+    params = StyleParams(long_side_px=size_px)
+    recipe, extractor = RECIPES[piece.recipe], extractor_of_this_process(place)
+    _, walk = paint_best(content, [(style, 1.0)], params, extractor=extractor, recipe=recipe)
     *_, (_, picture, _) = walk
-    to_pil(picture).save(_file(arguments.out, pair, name))
-    return judge(picture.cpu())
+    path = _file(place.folder, piece)
+    to_pil(picture).save(path)
+    return path
 
 
-def _file(folder: Path, pair: Pair, name: str) -> Path:
-    return folder / f"{pair.photo.stem}-{pair.painting.stem}-{name.replace(' ', '_')}.png"
+def _file(folder: Path, piece: Piece) -> Path:
+    name = piece.recipe.replace(" ", "_")
+    return folder / f"{piece.pair.photo.stem}-{piece.pair.painting.stem}-{name}.png"
 
 
 def _line(name: str, scores: Sequence[Scores], whole: Sequence[Scores]) -> str:

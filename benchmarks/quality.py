@@ -1,6 +1,7 @@
 """How good the pictures are: judged by networks that no mode optimises, and blind by whoever looks.
 
     python benchmarks/quality.py --quick                    a dozen pairs, small
+    python benchmarks/quality.py --quick --processes 2      two pictures at a time, sooner done on two cores
     python benchmarks/quality.py --photos A --paintings B   every photo of A × every painting of B
     python benchmarks/quality.py --quick --blind SHEETS     also sheets to judge without names
     python benchmarks/quality.py --quick --strips OUT.jpg   also every painter's pictures side by side
@@ -23,17 +24,31 @@ import torch
 from judging.blind import Contest, lay_out, reveal
 from judging.judge import Judge
 from judging.networks import Layout, Texture
-from judging.painters import PAINTERS, PAINTING, PEER, PHOTO, Pair, Studio, Task, opened
+from judging.painters import (
+    PAINTERS,
+    PAINTING,
+    PEER,
+    PHOTO,
+    Pair,
+    Place,
+    Studio,
+    Task,
+    extractor_of_this_process,
+    opened,
+    paint_at_once,
+)
 from judging.report import Judged, by_painting, frontier, style_at, table, wins
 from judging.strips import draw_strips
 
-from nst_core.features import load_extractor, pick_device
+from nst_core.features import pick_device
 from nst_core.images import to_tensor
 from nst_core.memory import keep_memory
 from nst_core.protocol import AVAILABLE_MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from judging.painters import Painted
 
 HERE: Final = Path(__file__).parent
 PHOTOS: Final = HERE / "photos"
@@ -61,9 +76,11 @@ def main() -> int:
     if arguments.reveal:
         return _reveal(*arguments.reveal)
     pairs = _pairs(arguments)
-    extractor = load_extractor(device=pick_device(arguments.device), dtype=DTYPES[arguments.dtype])
-    studio = Studio(arguments.out, extractor)
-    judged = list(_judged(_tasks(pairs, arguments), studio, Layout(), Texture(arguments.alexnet)))
+    place = Place(folder=arguments.out, device=pick_device(arguments.device), dtype=DTYPES[arguments.dtype])
+    tasks, texture = _tasks(pairs, arguments), Texture(arguments.alexnet)
+    early = paint_at_once(tasks, place, processes=arguments.processes) if arguments.processes > 1 else {}
+    studio = Studio(place.folder, extractor_of_this_process(place))
+    judged = list(_judged(tasks, lambda task: early.get(task) or studio.paint(task), Layout(), texture))
     _print(judged, arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps([_row(one) for one in judged], indent=1))
@@ -100,6 +117,12 @@ def _arguments() -> argparse.Namespace:
         default="float32",
         help="of the features; to compare bfloat16, judge it into another --out and compare the scores",
     )
+    parser.add_argument(
+        "--processes",
+        type=at_least_one,
+        default=1,
+        help="pictures painted at a time, each with its share of the cores and seconds of its own",
+    )
     parser.add_argument("--out", type=Path, default=Path("build/quality"), help="where the pictures go")
     parser.add_argument("--json", type=Path, help="every picture's scores as JSON")
     parser.add_argument("--blind", type=Path, help="folder for sheets without names")
@@ -112,6 +135,19 @@ def _arguments() -> argparse.Namespace:
     arguments.strengths = arguments.strengths or ([25, 50, 75] if quick else [10, 30, 50, 70, 90])
     arguments.painters = arguments.painters or [*AVAILABLE_MODES, PEER, PHOTO, PAINTING]
     return arguments
+
+
+def at_least_one(text: str) -> int:
+    """Return a number from the command line.
+
+    Raises:
+        ArgumentTypeError: it is less than 1.
+        ValueError: it is none.
+    """
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too few; 1 is the least")
+    return number
 
 
 def _pairs(arguments: argparse.Namespace) -> list[Pair]:
@@ -150,14 +186,16 @@ def _tasks(pairs: Sequence[Pair], arguments: argparse.Namespace) -> list[Task]:
     ]
 
 
-def _judged(tasks: Sequence[Task], studio: Studio, layout: Layout, texture: Texture) -> Iterator[Judged]:
+def _judged(
+    tasks: Sequence[Task], paint: Callable[[Task], Painted], layout: Layout, texture: Texture
+) -> Iterator[Judged]:
     judges: dict[str, Judge] = {}
     for number, task in enumerate(tasks, start=1):
         if task.pair.name not in judges:
             files = (task.pair.photo, task.pair.painting)
             photo, painting = (to_tensor(opened(path, task.size_px)) for path in files)
             judges = {task.pair.name: Judge(photo, painting, layout=layout, texture=texture)}
-        painted, judge = studio.paint(task), judges[task.pair.name]
+        painted, judge = paint(task), judges[task.pair.name]
         scores = judge(to_tensor(opened(painted.path, task.size_px)))
         print(
             f"{number}/{len(tasks)} {task.pair.name}, {task.painter} {task.strength}: {scores.score:.3f}",

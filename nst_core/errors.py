@@ -25,7 +25,7 @@ import difflib
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 SENTENCES: Final[dict[str, str]] = {
     "role_content": "The content picture",
@@ -191,9 +191,17 @@ class UserError(GafuuError):
         self.values = values
         super().__init__(code, values)
 
+    def __reduce__(self) -> tuple[Callable[..., UserError], tuple[object, ...]]:
+        """Return how to make a copy, so that a process pool can hand it on."""
+        return _rebuilt, (type(self), self.code, self.values)
+
     def __str__(self) -> str:
         """Return the English sentence."""
         return say(SENTENCES, self.code, self.values)
+
+
+def _rebuilt(kind: type[UserError], code: str, values: dict[str, str | int]) -> UserError:
+    return kind(code, **values)
 
 
 class BadImage(UserError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import pickle
 import struct
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -154,6 +155,18 @@ def test_user_error_crosses(error: BadImage) -> None:
     assert (received.job_id, received.attempt, received.kind) == ("job", 3, "user")
     assert type(received.user_error()) is type(error)
     assert str(received.user_error()) == str(error) == received.message
+
+
+def test_user_error_is_copied_whole() -> None:
+    """A process pool hands errors on as pickles."""
+    error = Busy("queue_full", limit=5, when="soon")
+    copied = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert (type(copied), copied.code, copied.values, str(copied)) == (
+        Busy,
+        "queue_full",
+        {"limit": 5, "when": "soon"},
+        str(error),
+    )
 
 
 @unhurried
