@@ -142,9 +142,7 @@ def _painted(pieces: Sequence[Piece], arguments: argparse.Namespace) -> Iterator
     """Yield every piece and its picture, in order."""
     place = Place(folder=arguments.out, device=pick_device(arguments.device))
     paint = functools.partial(_paint, place, arguments.size)
-    if arguments.processes > 1:
-        return in_processes(paint, pieces, processes=arguments.processes)
-    return ((piece, paint(piece)) for piece in pieces)
+    return in_processes(paint, pieces, processes=arguments.processes)
 
 
 def _paint(place: Place, size_px: int, piece: Piece) -> Path:

@@ -35,7 +35,7 @@ from judging.painters import (
     Task,
     extractor_of_this_process,
     opened,
-    paint_at_once,
+    paint_all,
 )
 from judging.report import Judged, by_painting, frontier, style_at, table, wins
 from judging.strips import draw_strips
@@ -46,7 +46,7 @@ from nst_core.memory import keep_memory
 from nst_core.protocol import AVAILABLE_MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from judging.painters import Painted
 
@@ -77,10 +77,10 @@ def main() -> int:
         return _reveal(*arguments.reveal)
     pairs = _pairs(arguments)
     place = Place(folder=arguments.out, device=pick_device(arguments.device), dtype=DTYPES[arguments.dtype])
-    tasks, texture = _tasks(pairs, arguments), Texture(arguments.alexnet)
-    early = paint_at_once(tasks, place, processes=arguments.processes) if arguments.processes > 1 else {}
+    tasks = _tasks(pairs, arguments)
+    painted = paint_all(tasks, place, processes=arguments.processes)
+    judged = list(_judged(painted, len(tasks), Layout(), Texture(arguments.alexnet)))
     studio = Studio(place.folder, extractor_of_this_process(place))
-    judged = list(_judged(tasks, lambda task: early.get(task) or studio.paint(task), Layout(), texture))
     _print(judged, arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps([_row(one) for one in judged], indent=1))
@@ -187,18 +187,18 @@ def _tasks(pairs: Sequence[Pair], arguments: argparse.Namespace) -> list[Task]:
 
 
 def _judged(
-    tasks: Sequence[Task], paint: Callable[[Task], Painted], layout: Layout, texture: Texture
+    paintings: Iterable[tuple[Task, Painted]], count: int, layout: Layout, texture: Texture
 ) -> Iterator[Judged]:
     judges: dict[str, Judge] = {}
-    for number, task in enumerate(tasks, start=1):
+    for number, (task, painted) in enumerate(paintings, start=1):
         if task.pair.name not in judges:
             files = (task.pair.photo, task.pair.painting)
             photo, painting = (to_tensor(opened(path, task.size_px)) for path in files)
             judges = {task.pair.name: Judge(photo, painting, layout=layout, texture=texture)}
-        painted, judge = paint(task), judges[task.pair.name]
+        judge = judges[task.pair.name]
         scores = judge(to_tensor(opened(painted.path, task.size_px)))
         print(
-            f"{number}/{len(tasks)} {task.pair.name}, {task.painter} {task.strength}: {scores.score:.3f}",
+            f"{number}/{count} {task.pair.name}, {task.painter} {task.strength}: {scores.score:.3f}",
             file=sys.stderr,
             flush=True,
         )

@@ -21,7 +21,7 @@ from nst_core.protocol import MODES, StyleParams
 from nst_core.transfer import stylize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from nst_core.features import FeatureExtractor
@@ -124,29 +124,31 @@ class Place:
     dtype: torch.dtype = torch.float32
 
 
-def paint_at_once(tasks: Iterable[Task], place: Place, *, processes: int) -> dict[Task, Painted]:
-    """Return every task's picture, so many painted at a time, each with its share of the cores.
+def paint_all(tasks: Sequence[Task], place: Place, *, processes: int) -> Iterator[tuple[Task, Painted]]:
+    """Yield every task and its picture, in order; as many are painted at a time as there are processes.
 
     Two pictures with a thread each are sooner done than one after the other with two threads.
 
     Raises:
         concurrent.futures.process.BrokenProcessPool: a process was killed, as for want of memory.
     """
-    return dict(in_processes(functools.partial(_paint, place), tasks, processes=processes))
+    return in_processes(functools.partial(_paint, place), tasks, processes=processes)
 
 
 def in_processes(
-    work: Callable[[PieceT], OutcomeT], pieces: Iterable[PieceT], *, processes: int
+    work: Callable[[PieceT], OutcomeT], pieces: Sequence[PieceT], *, processes: int
 ) -> Iterator[tuple[PieceT, OutcomeT]]:
-    """Yield each piece and what came of it, in order, from processes that share the cores."""
-    in_order = list(pieces)
+    """Yield each piece and what came of it, in order; more than one process: they share the cores."""
+    if processes == 1:
+        yield from ((piece, work(piece)) for piece in pieces)
+        return
     with ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
         initargs=(max(1, (os.cpu_count() or 1) // processes),),
     ) as pool:
-        yield from zip(in_order, pool.map(work, in_order), strict=True)
+        yield from zip(pieces, pool.map(work, pieces), strict=True)
 
 
 def _begin(threads: int) -> None:

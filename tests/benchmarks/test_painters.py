@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from judging.painters import Pair, Place, Task, opened, paint_at_once
+from judging.painters import Pair, Place, Task, opened, paint_all
 from quality import PAINTINGS, PHOTOS, at_least_one
 
 from nst_core.errors import UserError
@@ -20,13 +20,13 @@ def test_two_at_a_time_paint_every_task_once(tmp_path: Path) -> None:
     pair = Pair(photo=PHOTOS / "coffee.jpg", painting=PAINTINGS / "scream.jpg")
     tasks = [Task(pair=pair, painter="classic", strength=strength, size_px=64) for strength in (20, 80)]
     place = Place(folder=tmp_path / "pictures", device=torch.device("cpu"))
-    painted = paint_at_once(tasks, place, processes=2)
+    painted = dict(paint_all(tasks, place, processes=2))
     assert list(painted) == tasks
     pictures = [opened(painted[task].path, 64) for task in tasks]
     assert all(max(picture.size) == 64 for picture in pictures)
     assert pictures[0].tobytes() != pictures[1].tobytes()
     assert all(one.seconds is not None and one.seconds > 0 for one in painted.values())
-    again = paint_at_once(tasks, place, processes=2)
+    again = dict(paint_all(tasks, place, processes=1))
     assert [again[task].path for task in tasks] == [painted[task].path for task in tasks]
     assert all(one.seconds is None for one in again.values())
 
@@ -36,7 +36,7 @@ def test_what_goes_wrong_in_a_process_is_told(tmp_path: Path) -> None:
     pair = Pair(photo=PHOTOS / "coffee.jpg", painting=PAINTINGS / "scream.jpg")
     task = Task(pair=pair, painter="classic", size_px=48)
     with pytest.raises(UserError, match="size is 48: choose a whole number from 64 to"):
-        paint_at_once([task], Place(folder=tmp_path, device=torch.device("cpu")), processes=1)
+        list(paint_all([task], Place(folder=tmp_path, device=torch.device("cpu")), processes=2))
 
 
 def test_processes_are_at_least_one() -> None:
