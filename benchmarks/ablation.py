@@ -52,6 +52,7 @@ RECIPES: Final[Mapping[str, BestRecipe]] = {
     "calm places as any other": BestRecipe(calm_loyalty=BestRecipe().loyalty, sowing=0.0, calm_freedom=0.0),
     "calm places laid out as the photo": BestRecipe(calm_freedom=0.0),
     "calm places not sown": BestRecipe(sowing=0.0),
+    "landmarks as any other place": BestRecipe(landmark_loyalty=0.0, landmark_structure=0.0),
     "only the picture so far asks": BestRecipe(loyalty=0.0, calm_loyalty=0.0),
     "deep layers at every scale": BestRecipe(fine_px=EVERYTHING_PX),
 }

@@ -4,7 +4,7 @@ At every scale each place of the photo looks up the place of the painting that i
 pastiche is drawn towards those places' features; Gram matrices over the whole keep the painting's grain
 and its palette, and features are spread as the painting's are; which places of the photo look alike is
 kept. So the shapes come from the painting, and where they go from the photo; in its calm places, which
-say nothing about that, from the painting too.
+say nothing about that, from the painting too. What is one of a kind in the photo stays more like it.
 
 Source: Kolkin et al. 2022 (NNST) for the matching; Gatys et al. 2016 for the Gram matrices; Heitz et al.
 2021 for the spread of features; Kolkin et al. 2019 (STROTSS) for the self-similarity.
@@ -32,6 +32,7 @@ from nst_core.protocol import StyleParams
 from nst_core.transfer.bands import look
 from nst_core.transfer.calm import calmness, sown
 from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
+from nst_core.transfer.landmarks import landmarks
 from nst_core.transfer.optimise import Pace
 from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, coarse_to_fine, resized, shaken
@@ -106,12 +107,11 @@ class BestRecipe:
     """Of the mean of the iterates, which only calms what whoever looks on sees."""
     least_pace: float = 0.15
     """Of these steps, at strength 0: there the picture is where it should be, and large steps lead away."""
-    settled_strength: int = 22
+    settled_strength: int = 33
     """From this strength on the colours and the grain are the painting's. With these and the shapes growing
     evenly, a gentle picture was still a tinted photo."""
-    whole_strength: int = 33
-    """From this strength on what is reached for is the painting's places alone. Weights are those here. The
-    judge likes a picture best about here; by eye it is tame, and 50, the usual strength, is bolder."""
+    whole_strength: int = 50
+    """From this strength on what is reached for is the painting's places alone. Weights are those here."""
     emphasis: float = 3.3
     """From there on to strength 100 the weights of matching and total variation grow by this, and that of
     structure falls by its square: shapes become broader, strokes longer."""
@@ -133,6 +133,11 @@ class BestRecipe:
     whose strokes must be as even as the photo's gets no swirls, but a carpet of one stroke."""
     calm_strength: int = 30
     """Up to this strength all of it is kept."""
+    landmark_loyalty: float = 0.6
+    """How much of the photo's own features is reached for at a landmark, such as a face: what is one of a
+    kind there. Up to strength 50; at 100 a landmark is a place like any other."""
+    landmark_structure: float = 1.5
+    """How much more the layout of landmarks counts."""
     tv_weight: float = 1.0
     recolors: bool = True
     """Whether the photo first gets the painting's colours."""
@@ -151,7 +156,7 @@ class BestRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What `strength` means here: up to a third less of the painting's, from there on less of the photo's."""
+    """What `strength` means here: up to a half less of the painting's, from there on less of the photo's."""
 
     manner: float
     """0 … 1: how far features go from the photo's own to the painting's."""
@@ -168,6 +173,8 @@ class Balance:
     structure_weight: float
     tv_weight: float
     calm_freedom: float
+    landmark_loyalty: float
+    landmark_structure: float
 
     def loyalty_at(self, calm: Tensor) -> Tensor:
         """Return the loyalty of each place, given how calm it is, 0 … 1."""
@@ -195,6 +202,8 @@ class Balance:
             structure_weight=recipe.structure_weight * recipe.structure_range ** (1.0 - whole) / emphasis**2,
             tv_weight=recipe.tv_weight * emphasis,
             calm_freedom=recipe.calm_freedom * free,
+            landmark_loyalty=recipe.landmark_loyalty * (1.0 - excess),
+            landmark_structure=recipe.landmark_structure * (1.0 - excess),
         )
 
 
@@ -219,12 +228,15 @@ def paint_best(
         fine_px=recipe.fine_px,
     )
 
+    held = landmarks(extractor, content)
+
     def make_objective(scale: Scale, start: Tensor) -> _Objective:
         side_px = scale.long_side_px * params.brush // 100
         return _Objective(
             resized(colored, (start.shape[2], start.shape[3])),
             [(at_scale(style, side_px), share) for style, share in styles],
             start,
+            landmark=held,
             extractor=extractor,
             is_fine=scale.is_fine,
             balance=balance,
@@ -263,6 +275,7 @@ class _Objective:
         styles: Sequence[tuple[Tensor, float]],
         start: Tensor,
         *,
+        landmark: Tensor,
         extractor: FeatureExtractor,
         is_fine: bool,
         balance: Balance,
@@ -284,15 +297,13 @@ class _Objective:
             own = look(extractor, content, maps=self._maps).maps
             calm = calmness(content)
             self._weights = {
-                layer: None
-                if layer in THING_LAYERS
-                else 1.0 - balance.calm_freedom * _averaged(calm, own[layer])
+                layer: self._weight(calm, landmark, like=own[layer], sees_things=layer in THING_LAYERS)
                 for layer in self._structure_layers
             }
             asking = torch.lerp(start, content, balance.loyalty_at(calm))
             found = [look(extractor, style, maps=self._maps, grams=self._style_layers) for style, _ in styles]
             shares = [share for _, share in styles]
-            target = self._lay_out(own, styles, found, asking)
+            target = self._lay_out(own, styles, found, asking, landmark)
             self._matching = MatchingLoss(target, own, self._layers, self._grid)
             self._grams = mixed_grams(
                 [(seen.grams, share) for seen, share in zip(found, shares, strict=True)]
@@ -313,6 +324,14 @@ class _Objective:
         losses["total"] = torch.stack(list(losses.values())).sum()
         return losses
 
+    def _weight(self, calm: Tensor, landmark: Tensor, *, like: Tensor, sees_things: bool) -> Tensor:
+        """Return (1, 1, H, W), how much the layout of each position of a feature map counts."""
+        freedom = 0.0 if sees_things else self._balance.calm_freedom
+        size = (like.shape[2], like.shape[3])
+        here = functional.interpolate(landmark, size, mode="bilinear", align_corners=False)
+        held = 1.0 + self._balance.landmark_structure * here
+        return (1.0 - freedom * _averaged(calm, like)) * held
+
     def _structure(self, maps: Mapping[str, Tensor]) -> Tensor:
         pairs = zip(self._similarities_of(maps), self._similarities, strict=True)
         return torch.stack([structure_loss(ours, kept) for ours, kept in pairs]).mean()
@@ -329,6 +348,7 @@ class _Objective:
         styles: Sequence[tuple[Tensor, float]],
         found: Sequence[Seen],
         asking: Tensor,
+        landmark: Tensor,
     ) -> Tensor:
         """Return the columns to reach at each position."""
         asked = look(self._extractor, shaken(asking, self._seed), maps=self._layers)
@@ -338,7 +358,9 @@ class _Objective:
             for (style, _), seen in zip(styles, found, strict=True)
         ]
         target = nearest(query, columns, [share for _, share in styles])
-        return torch.lerp(hypercolumns(own, self._layers, self._grid), target, self._balance.manner)
+        here = functional.interpolate(landmark, self._grid, mode="bilinear", align_corners=False)
+        manner = self._balance.manner * (1.0 - self._balance.landmark_loyalty * here)
+        return torch.lerp(hypercolumns(own, self._layers, self._grid), target, manner.view(1, -1))
 
     def _grid_of(self, image: Tensor) -> tuple[int, int]:
         height, width = image.shape[2:]

@@ -19,6 +19,7 @@ def test_every_recipe_lacks_one_part() -> None:
     }
     assert changed.pop("one scale") == {"coarsest_px", "coarsest_of_small_px"}
     assert changed.pop("calm places as any other") == {"calm_loyalty", "sowing", "calm_freedom"}
+    assert changed.pop("landmarks as any other place") == {"landmark_loyalty", "landmark_structure"}
     assert changed.pop("only the picture so far asks") == {"loyalty", "calm_loyalty"}
     assert all(len(fields) == 1 for fields in changed.values())
     assert len(set(RECIPES.values())) == len(RECIPES)

@@ -22,6 +22,7 @@ from nst_core.transfer.classic import (
     classic_objective,
     paint_classic,
 )
+from nst_core.transfer.landmarks import landmarks
 from nst_core.transfer.optimise import Average, Pace, optimise
 from nst_core.transfer.scales import plan_scales
 from nst_core.transfer.walk import at_scale, resized
@@ -347,16 +348,26 @@ def test_best_spreads_features_by_its_distribution_term(
     assert apart(0.5) < 0.9 * apart(0.0)
 
 
-@pytest.mark.parametrize(("size_px", "calm_freedom"), [(64, 0.0), (256, 0.0), (64, 0.65)])
-def test_best_keeps_the_layout_in_five_layers(
-    size_px: int, calm_freedom: float, photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+@pytest.mark.parametrize(
+    ("size_px", "calm_freedom", "landmark_structure"),
+    [(64, 0.0, 0.0), (256, 0.0, 0.0), (64, 0.65, 0.0), (64, 0.0, 1.5), (64, 0.65, 1.5)],
+)
+def test_best_keeps_the_layout_in_five_layers(  # noqa: PLR0917 - three of them are fixtures
+    size_px: int,
+    calm_freedom: float,
+    landmark_structure: float,
+    photo: Tensor,
+    painting: Tensor,
+    extractor: FeatureExtractor,
 ) -> None:
     """Its structure term is their mean, each computed on its own from the picture of the step before.
 
-    Where the photo is calm, the three shallow ones count less, and the two deep ones as much as anywhere.
+    Where the photo is calm, the three shallow ones count less, and the two deep ones as much as anywhere;
+    landmarks count more in all.
     """
     recipe = BestRecipe(
         calm_freedom=calm_freedom,
+        landmark_structure=landmark_structure,
         decay=0.0,
         recolors=False,
         steps_at_coarsest=6,
@@ -374,6 +385,8 @@ def test_best_keeps_the_layout_in_five_layers(
         counts = 1.0 - calm_freedom * functional.adaptive_avg_pool2d(calmness(content), kept[layer].shape[2:])
         if layer in ("relu4_1", "relu4_3"):
             counts = torch.ones_like(counts)
+        held = functional.interpolate(landmarks(extractor, photo), kept[layer].shape[2:], mode="bilinear")
+        counts = counts * (1.0 + landmark_structure * held)
         own, target = (self_similarity(maps[layer], grid=grid, weight=counts) for maps in (ours, kept))
         terms.append(1.0 - own @ target)
     weight = Balance.of(params.strength, recipe).structure_weight
@@ -387,12 +400,37 @@ def test_best_paints_by_the_balance_of_its_strength(
 
     def first(emphasis: float) -> dict[str, Tensor]:
         recipe = BestRecipe(emphasis=emphasis, steps_at_coarsest=2)
-        styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+        styles, params = [(painting, 1.0)], StyleParams(long_side_px=64, strength=75)
         return next(paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1])[2]
 
-    plain, shipped, grown = first(1.0), first(3.3), 3.3 ** (17 / 67)
+    plain, shipped, grown = first(1.0), first(3.3), 3.3**0.5
     for name, factor in {"match": grown, "tv": grown, "structure": grown**-2, "style": 1.0}.items():
         torch.testing.assert_close(shipped[name], factor * plain[name], rtol=1e-3, atol=1e-6)
+
+
+def test_best_reaches_for_the_photo_at_landmarks(
+    photo: Tensor, painting: Tensor, extractor: FeatureExtractor
+) -> None:
+    """There the picture's features come nearer to the photo's own; how near elsewhere hardly changes."""
+    held = functional.interpolate(landmarks(extractor, photo), (12, 16), mode="bilinear")[0, 0]
+    own = extractor(resized(photo, (48, 64)), ["relu3_1"])["relu3_1"]
+
+    def apart(landmark_loyalty: float) -> tuple[float, float]:
+        recipe = BestRecipe(
+            landmark_loyalty=landmark_loyalty,
+            landmark_structure=0.0,
+            style_weight=0.0,
+            distribution_weight=0.0,
+            recolors=False,
+        )
+        styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+        *_, (_, picture, _) = paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1]
+        far = (extractor(picture, ["relu3_1"])["relu3_1"] - own).square().mean(dim=1)[0]
+        return far[held > 0.9].mean().item(), far[held == 0.0].mean().item()
+
+    (landmark, elsewhere), (landmark_kept, elsewhere_kept) = apart(0.0), apart(1.0)
+    assert landmark_kept < 0.7 * landmark
+    assert landmark_kept / landmark < elsewhere_kept / elsewhere
 
 
 def test_best_walks_as_its_recipe_says(photo: Tensor, painting: Tensor, extractor: FeatureExtractor) -> None:

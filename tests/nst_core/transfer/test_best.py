@@ -27,27 +27,35 @@ def test_strength_leads_from_the_photo_to_the_painting() -> None:
 
 
 def test_colors_and_grain_arrive_before_the_shapes() -> None:
-    """At a fifth they are the painting's, its shapes past the middle: a little strength already paints."""
+    """At a third they are the painting's, its shapes past the middle: a little strength already paints."""
     recipe = BestRecipe()
-    fifth, less, third = (Balance.of(strength, recipe) for strength in (22, 28, 33))
-    assert (fifth.palette, fifth.style_weight) == (third.palette, third.style_weight) == (1.0, 1.0)
-    assert fifth.distribution_weight == third.distribution_weight == recipe.distribution_weight
-    assert fifth.pace == third.pace == 1.0
-    assert 0.7 < fifth.manner < less.manner < third.manner == 1.0
+    third, more, half = (Balance.of(strength, recipe) for strength in (33, 42, 50))
+    assert (third.palette, third.style_weight) == (half.palette, half.style_weight) == (1.0, 1.0)
+    assert third.distribution_weight == half.distribution_weight == recipe.distribution_weight
+    assert third.pace == half.pace == 1.0
+    assert 0.7 < third.manner < more.manner < half.manner == 1.0
     late = Balance.of(25, replace(recipe, settled_strength=50))
     assert (late.palette, late.style_weight) == (0.5, 0.5)
 
 
-def test_the_usual_strength_is_bolder_than_what_the_weights_say() -> None:
-    """They hold at a third; from there matching grows, and structure falls by the square of that."""
+def test_the_recipes_weights_are_those_of_the_usual_strength() -> None:
+    """From there on matching grows, and structure falls by the square of that."""
     recipe = BestRecipe()
-    photo, third, usual, most = (Balance.of(strength, recipe) for strength in (0, 33, 50, 100))
-    assert photo.structure_weight == 4.0 * third.structure_weight == 4.0 * recipe.structure_weight
-    assert photo.match_weight == third.match_weight == recipe.match_weight
-    for balance, grown in ((usual, 3.3 ** (17 / 67)), (most, 3.3)):
+    photo, usual, more, most = (Balance.of(strength, recipe) for strength in (0, 50, 75, 100))
+    assert photo.structure_weight == 4.0 * usual.structure_weight == 4.0 * recipe.structure_weight
+    assert photo.match_weight == usual.match_weight == recipe.match_weight
+    for balance, grown in ((more, 3.3**0.5), (most, 3.3)):
         assert balance.match_weight == recipe.match_weight * grown
         assert balance.tv_weight == recipe.tv_weight * grown
         assert balance.structure_weight == recipe.structure_weight / grown**2
+
+
+def test_landmarks_are_kept_up_to_the_usual_strength() -> None:
+    """From there on less and less; at the end they are places like any other."""
+    recipe = BestRecipe(landmark_loyalty=0.6, landmark_structure=1.5)
+    kept = [Balance.of(strength, recipe) for strength in (0, 50, 75, 100)]
+    assert [balance.landmark_loyalty for balance in kept] == [0.6, 0.6, 0.3, 0.0]
+    assert [balance.landmark_structure for balance in kept] == [1.5, 1.5, 0.75, 0.0]
 
 
 def test_calm_places_are_freed_with_strength() -> None:

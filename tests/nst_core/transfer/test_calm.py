@@ -98,7 +98,7 @@ def test_the_brush_enlarges_and_a_seed_chooses() -> None:
 def test_calm_places_ask_with_the_picture_so_far() -> None:
     """In between in proportion; and strength 0 sows nothing."""
     recipe = BestRecipe(loyalty=1.0, calm_loyalty=0.2)
-    balance = Balance.of(33, recipe)
+    balance = Balance.of(50, recipe)
     torch.testing.assert_close(
         balance.loyalty_at(torch.tensor([0.0, 0.5, 1.0])), torch.tensor([1.0, 0.6, 0.2])
     )
