@@ -1,6 +1,6 @@
 """How good the pictures are: judged by networks that no mode optimises, and blind by whoever looks.
 
-    python benchmarks/quality.py --quick                    a dozen pairs, small
+    python benchmarks/quality.py --quick                    six pairs, small
     python benchmarks/quality.py --quick --processes 2      two pictures at a time, sooner done on two cores
     python benchmarks/quality.py --photos A --paintings B   every photo of A × every painting of B
     python benchmarks/quality.py --quick --blind SHEETS     also sheets to judge without names
@@ -64,6 +64,8 @@ QUICK_PAINTINGS: Final = (
 )
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 QUICK_PX: Final = 192
+QUICK_PAIRS: Final = 6
+"""Each of the quick paintings once; all twelve took two slow cores more than half an hour."""
 FULL_PX: Final = 512
 DEFAULT_STRENGTH: Final = 50
 STRUCTURES: Final = (0.4, 0.5, 0.6, 0.7, 0.8)
@@ -99,7 +101,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="a subset at 192 px and three strengths")
+    parser.add_argument("--quick", action="store_true", help="six pairs at 192 px and three strengths")
     parser.add_argument("--photos", type=Path, default=PHOTOS, help="folder of photos")
     parser.add_argument("--paintings", type=Path, nargs="+", default=[PAINTINGS], help="folders of paintings")
     parser.add_argument("--painters", nargs="+", choices=PAINTERS, default=None)
@@ -132,6 +134,7 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     quick = arguments.quick
     arguments.size = arguments.size or (QUICK_PX if quick else FULL_PX)
+    arguments.pairs = arguments.pairs or (QUICK_PAIRS if quick else None)
     arguments.strengths = arguments.strengths or ([25, 50, 75] if quick else [10, 30, 50, 70, 90])
     arguments.painters = arguments.painters or [*AVAILABLE_MODES, PEER, PHOTO, PAINTING]
     return arguments

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from judging.painters import Pair, Place, Task, opened, paint_all
-from quality import PAINTINGS, PHOTOS, at_least_one
+from quality import PAINTINGS, PHOTOS, QUICK_PAINTINGS, _arguments, _pairs, at_least_one
 
 from nst_core.errors import UserError
 
@@ -44,3 +44,18 @@ def test_processes_are_at_least_one() -> None:
     assert at_least_one("2") == 2
     with pytest.raises(Exception, match="0 is too few; 1 is the least"):
         at_least_one("0")
+
+
+def test_quick_takes_each_of_its_paintings_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for more gets a second photo of each; in full every photo meets every painting."""
+
+    def pairs(*arguments: str) -> list[Pair]:
+        monkeypatch.setattr("sys.argv", ["quality.py", *arguments])
+        return _pairs(_arguments())
+
+    quick = pairs("--quick")
+    assert sorted(pair.painting.stem for pair in quick) == sorted(QUICK_PAINTINGS)
+    assert len({pair.photo for pair in quick}) >= 4
+    assert len(set(pairs("--quick", "--pairs", "12"))) == 12
+    photos, paintings = (len(list(folder.glob("*.jpg"))) for folder in (PHOTOS, PAINTINGS))
+    assert len(set(pairs())) == photos * paintings
