@@ -144,13 +144,11 @@ def at_least_one(text: str) -> int:
     """Return a number from the command line.
 
     Raises:
-        ArgumentTypeError: it is less than 1.
-        ValueError: it is none.
+        ArgumentTypeError: it is no whole number of 1 or more.
     """
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is too few; 1 is the least")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, 1 or more")
+    return int(text)
 
 
 def _pairs(arguments: argparse.Namespace) -> list[Pair]:

@@ -101,7 +101,7 @@ def self_similarity(feature_map: Tensor, *, grid: int, weight: Tensor | None = N
     Args:
         feature_map: (1, C, H, W), activations of one layer.
         grid: places along the longer side; the features of what lies in one place are averaged.
-        weight: (1, 1, H, W) in [0, 1], how much each position counts; None where all count alike. Two places
+        weight: (1, 1, H, W) ≥ 0, how much each position counts; None where all count alike. Two places
             count by the product of their weights.
 
     Returns:

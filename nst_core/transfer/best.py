@@ -137,7 +137,7 @@ class BestRecipe:
     """How much of the photo's own features is reached for at a landmark, such as a face: what is one of a
     kind there. Up to strength 50; at 100 a landmark is a place like any other."""
     landmark_structure: float = 1.5
-    """How much more the layout of landmarks counts."""
+    """How much more the layout of a landmark counts; of two landmarks, by the product."""
     tv_weight: float = 1.0
     recolors: bool = True
     """Whether the photo first gets the painting's colours."""
@@ -266,6 +266,11 @@ def _averaged(plane: Tensor, like: Tensor) -> Tensor:
     return functional.adaptive_avg_pool2d(plane, (like.shape[2], like.shape[3]))
 
 
+def _spread(plane: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return (1, 1, *size) values of a coarser plane, in between in proportion."""
+    return functional.interpolate(plane, size, mode="bilinear", align_corners=False)
+
+
 class _Objective:
     """Matching, style, distribution, structure and total variation at one scale."""
 
@@ -327,8 +332,7 @@ class _Objective:
     def _weight(self, calm: Tensor, landmark: Tensor, *, like: Tensor, sees_things: bool) -> Tensor:
         """Return (1, 1, H, W), how much the layout of each position of a feature map counts."""
         freedom = 0.0 if sees_things else self._balance.calm_freedom
-        size = (like.shape[2], like.shape[3])
-        here = functional.interpolate(landmark, size, mode="bilinear", align_corners=False)
+        here = _spread(landmark, (like.shape[2], like.shape[3]))
         held = 1.0 + self._balance.landmark_structure * here
         return (1.0 - freedom * _averaged(calm, like)) * held
 
@@ -358,7 +362,7 @@ class _Objective:
             for (style, _), seen in zip(styles, found, strict=True)
         ]
         target = nearest(query, columns, [share for _, share in styles])
-        here = functional.interpolate(landmark, self._grid, mode="bilinear", align_corners=False)
+        here = _spread(landmark, self._grid)
         manner = self._balance.manner * (1.0 - self._balance.landmark_loyalty * here)
         return torch.lerp(hypercolumns(own, self._layers, self._grid), target, manner.view(1, -1))
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from nst_core.features import FeatureExtractor
 
 SIDE_PX: Final = 256
-"""Long side of the copy that is looked at: a place of it is an eighth of a small face."""
+"""Long side of the copy that is looked at; relu4_3 has a place for every 8 px of it."""
 LAYER: Final = "relu4_3"
-"""Sees things rather than their edges: relu3_3 finds every checked shirt one of a kind."""
+"""Sees things: what relu3_3 finds one of a kind is scattered along edges all over a photo."""
 NEIGHBOURS: Final = 2
 """Places as near as this, along each side, do not count as others: they see the same thing."""
 OTHERS: Final = 0.05

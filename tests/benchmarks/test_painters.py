@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,10 +41,11 @@ def test_what_goes_wrong_in_a_process_is_told(tmp_path: Path) -> None:
 
 
 def test_processes_are_at_least_one() -> None:
-    """Zero would paint nothing."""
+    """Zero would paint nothing; whoever writes a word is told what to give."""
     assert at_least_one("2") == 2
-    with pytest.raises(Exception, match="0 is too few; 1 is the least"):
-        at_least_one("0")
+    for wrong in ("0", "-1", "two"):
+        with pytest.raises(ArgumentTypeError, match=f"'{wrong}': give a whole number, 1 or more"):
+            at_least_one(wrong)
 
 
 def test_quick_takes_each_of_its_paintings_once(monkeypatch: pytest.MonkeyPatch) -> None:
