@@ -30,7 +30,8 @@ from nst_core.features import pick_device
 from nst_core.images import to_pil, to_tensor
 from nst_core.memory import keep_memory
 from nst_core.protocol import StyleParams
-from nst_core.transfer.best import BestRecipe, paint_best
+from nst_core.transfer.best import paint_best
+from nst_core.transfer.recipe import BestRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -20,8 +20,8 @@ from nst_core.precision import feature_dtype
 from nst_core.protocol import StyleParams, StyleRequest, WeightedStyle
 from nst_core.studio import device_name
 from nst_core.transfer import stylize
-from nst_core.transfer.best import BestRecipe
 from nst_core.transfer.classic import ClassicRecipe
+from nst_core.transfer.recipe import BestRecipe
 from nst_core.transfer.scales import fitted
 
 if TYPE_CHECKING:

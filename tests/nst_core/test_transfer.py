@@ -13,7 +13,7 @@ from nst_core.errors import BadParameter
 from nst_core.features import FeatureExtractor, load_extractor
 from nst_core.losses import content_loss, gram_matrix, self_similarity, style_loss, total_variation
 from nst_core.transfer import Step, StyleParams, stylize
-from nst_core.transfer.best import Balance, BestRecipe, paint_best
+from nst_core.transfer.best import paint_best
 from nst_core.transfer.calm import calmness
 from nst_core.transfer.classic import (
     FINE_STYLE_LAYERS,
@@ -24,6 +24,7 @@ from nst_core.transfer.classic import (
 )
 from nst_core.transfer.landmarks import landmarks
 from nst_core.transfer.optimise import Average, Pace, optimise
+from nst_core.transfer.recipe import Balance, BestRecipe
 from nst_core.transfer.scales import plan_scales
 from nst_core.transfer.walk import at_scale, resized
 

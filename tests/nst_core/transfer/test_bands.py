@@ -12,8 +12,9 @@ from nst_core.features import load_extractor
 from nst_core.losses import gram_matrix
 from nst_core.protocol import StyleParams
 from nst_core.transfer.bands import SHALLOW_LAYERS, Seen, look
-from nst_core.transfer.best import FINE_LAYERS, BestRecipe, paint_best
+from nst_core.transfer.best import FINE_LAYERS, paint_best
 from nst_core.transfer.classic import FINE_CONTENT_LAYER, FINE_STYLE_LAYERS, ClassicRecipe, paint_classic
+from nst_core.transfer.recipe import BestRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from nst_core.features import load_extractor
 from nst_core.protocol import StyleParams
-from nst_core.transfer.best import Balance, BestRecipe, paint_best
+from nst_core.transfer.best import paint_best
 from nst_core.transfer.calm import SHAPE, calmness, smoothed, sown
+from nst_core.transfer.recipe import Balance, BestRecipe
 
 
 def half_calm(height_px: int = 96, width_px: int = 128) -> Tensor:

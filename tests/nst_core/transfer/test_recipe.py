@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from nst_core.transfer.best import Balance, BestRecipe
+from nst_core.transfer.recipe import Balance, BestRecipe
 
 
 def test_strength_leads_from_the_photo_to_the_painting() -> None:
