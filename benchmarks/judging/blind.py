@@ -64,7 +64,7 @@ def reveal(votes: Mapping[str, str], folder: Path) -> dict[tuple[str, str], Coun
     """Return for each two painters how often each was preferred, and how often neither.
 
     Args:
-        votes: number of a sheet → "A", "B" or "=".
+        votes: number of a sheet, as it stands on the sheet (7) or in its file's name (07) → "A", "B" or "=".
         folder: the one that `lay_out` filled.
 
     Raises:
@@ -72,9 +72,10 @@ def reveal(votes: Mapping[str, str], folder: Path) -> dict[tuple[str, str], Coun
     """
     key = json.loads((folder / KEY_FILE).read_text())
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for number, vote in votes.items():
+    for written, vote in votes.items():
+        number = written.lstrip("0")
         if number not in key or vote not in {"A", "B", "="}:
-            raise SystemExit(f"error: sheet {number} with the vote {vote!r}: write lines like 7 A, 8 B, 9 =")
+            raise SystemExit(f"error: sheet {written} with the vote {vote!r}: write lines like 7 A, 8 B, 9 =")
         painters = tuple(sorted((key[number]["A"], key[number]["B"])))
         winner = "neither" if vote == "=" else key[number][vote]
         counts.setdefault((painters[0], painters[1]), Counter())[winner] += 1

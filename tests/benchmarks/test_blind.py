@@ -48,6 +48,15 @@ def test_reveal_counts_votes_by_painter(contests: list[Contest], tmp_path: Path)
     assert counts == {("best", "classic"): Counter({"best": 11, "neither": 1})}
 
 
+def test_reveal_takes_a_sheet_s_number_as_its_file_has_it(contests: list[Contest], tmp_path: Path) -> None:
+    """07.png says "sheet 7" inside; a voter may write either."""
+    lay_out(contests, tmp_path / "sheets", seed=1)
+    names = [path.stem for path in sorted((tmp_path / "sheets").glob("*.png"))]
+    assert names[0] == "01"
+    as_on_the_sheet = reveal(dict.fromkeys(map(str, range(1, 13)), "A"), tmp_path / "sheets")
+    assert reveal(dict.fromkeys(names, "A"), tmp_path / "sheets") == as_on_the_sheet
+
+
 def test_a_vote_for_nobody_is_refused_with_an_example(contests: list[Contest], tmp_path: Path) -> None:
     """One line that says how to write it."""
     lay_out(contests, tmp_path / "sheets", seed=1)
