@@ -64,3 +64,10 @@ def test_calm_places_are_freed_with_strength() -> None:
     freedom = [Balance.of(strength, recipe).calm_freedom for strength in (0, 30, 50, 100)]
     assert freedom == [0.0, 0.0, 0.8, 0.8]
     assert Balance.of(40, recipe).calm_freedom == 0.4
+
+
+def test_a_scale_gets_the_steps_its_size_can_afford() -> None:
+    """All up to 181 px, then fewer by the pixels; shallow scales get more up to 512 px than above it."""
+    recipe = BestRecipe()
+    steps = {size: recipe.steps(size) for size in (128, 181, 256, 362, 512, 724, 2048)}
+    assert steps == {128: 64, 181: 64, 256: 31, 362: 40, 512: 40, 724: 28, 2048: 28}
