@@ -35,7 +35,7 @@ class BestRecipe:
     strength 35)."""
     finest_px: int = 512
     finest_steps: int = 28
-    """Above finest_px, where a step costs most and the strokes are there already."""
+    """Above finest_px, where a step costs most; more were not tried there."""
     step_size: float = 0.06
     """The first of each scale; they fall."""
     fine_step_size: float = 0.03
