@@ -17,7 +17,9 @@ MOVED: Final = "moved"
 """Kind of failure: the attempt ended through nobody's fault, and another slot may take the job."""
 SLOT: Final = "Gafuu-Slot"
 BOOT: Final = "Gafuu-Boot"
-"""Headers of a request: the slot that is to paint it, and the boot of the node it was sent to."""
+LONGEST: Final = "Gafuu-Longest-Seconds"
+"""Headers of a request: the slot that is to paint it, the boot of the node it was sent to, and how long it
+may take; a bot that was restarted reads the last one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Errand:
     began: float
     seen: float
     """When the node last said that it has it in hand; before that, when it was sent."""
+    longest_s: float
+    """So long it may take in all."""
     told: int = -1
     """The last step that was shown: after a restart a step may come both from the stream and live."""
     stream: AttemptStream = field(default_factory=AttemptStream)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from bot.jobs.tasks import TaskSet
 from bot.pool import subjects, wire
-from bot.pool.errand import BOOT, MOVED, SLOT, Errand
+from bot.pool.errand import BOOT, LONGEST, MOVED, SLOT, Errand
 from bot.pool.fleet import Fleet
 from bot.pool.line import PAUSE_S, Line
+from bot.pool.needs import longest_s
 from bot.pool.report import Report
 from bot.pool.streams import prepare_consumer
 from nst_core.errors import JobTimedOut, WorkerDied
@@ -40,7 +41,7 @@ class Errands:
     Args:
         link: the server.
         build: what a node must share.
-        job_timeout_s: for one attempt in all, as the nodes have it.
+        job_timeout_s: for one attempt in all at up to 1024 px, as the nodes have it.
         lost_after_s: a node that is silent for so long is given up.
         changed: set whenever a slot may have changed its state.
     """
@@ -99,13 +100,16 @@ class Errands:
         key = (request.job_id, request.attempt)
         node = self.fleet.node(slot.partition("/")[0])
         boot = node.report.boot if node else ""
-        errand = self._errands[key] = Errand(key=key, slot=slot, boot=boot, began=now, seen=now)
+        longest = longest_s(request.params, self._job_timeout_s)
+        errand = Errand(key=key, slot=slot, boot=boot, began=now, seen=now, longest_s=longest)
+        self._errands[key] = errand
         errand.sending = self._tasks.own(self._send(errand, request), name=f"send-{request.job_id}")
 
     async def resume(self, key: Key) -> Errand | None:
         """Take up an attempt that an earlier process began, if anything is left of it."""
         now = self._loop.time()
-        errand = self._errands[key] = Errand(key=key, began=now, seen=now)
+        errand = Errand(key=key, began=now, seen=now, longest_s=self._job_timeout_s)
+        self._errands[key] = errand
         # It was put down above before anything is asked, since its end may come meanwhile; and the order
         # is asked for before the end, since a node acknowledges the one after it has stored the other.
         if await self._find_order(errand) or await self._find_end(errand):
@@ -134,6 +138,7 @@ class Errands:
         parcel = await self.line.insist(lambda: wire.pack(js, chunks, frame))
         errand.in_pieces = not parcel.data
         headers = dict(parcel.headers) | {SLOT: errand.slot, BOOT: errand.boot}
+        headers[LONGEST] = f"{errand.longest_s:g}"
         headers[wire.MESSAGE_ID] = f"{errand.boot}.{key[0]}.{key[1]}"
         subject = subjects.to_node(node, "job", key)
         await self.line.insist(lambda: js.publish(subject, parcel.data, headers=headers))
@@ -264,7 +269,7 @@ class Errands:
             await self._give_up(errand, MOVED, f"node {errand.node} has ended")
         elif node is not None and (node.lost or node.report.boot != errand.boot):
             await self._give_up(errand, WorkerDied.kind, f"node {errand.node} was lost")
-        elif now - errand.began > self._job_timeout_s + SLACK_S:
+        elif now - errand.began > errand.longest_s + SLACK_S:
             await self._give_up(errand, JobTimedOut.kind, "nothing came of it")
         elif errand.sending is None and now - errand.seen > self._lost_after_s:
             await self._miss(errand, now)
@@ -302,6 +307,7 @@ class Errands:
         if message is None or not message.headers:
             return False
         errand.slot, errand.boot = message.headers.get(SLOT, ""), message.headers.get(BOOT, "")
+        errand.longest_s = float(message.headers.get(LONGEST, errand.longest_s))
         return True
 
     async def _find_end(self, errand: Errand) -> bool:

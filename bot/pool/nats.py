@@ -35,7 +35,7 @@ class NatsPool:
     Args:
         link: the server, and the bot's own token.
         build: returns what a node must share; called once, in a thread.
-        job_timeout_s: for one attempt in all, as the nodes have it.
+        job_timeout_s: for one attempt in all at up to 1024 px, as the nodes have it.
         lost_after_s: a node that is silent for so long is given up.
     """
 

@@ -1,4 +1,4 @@
-"""Which of the free slots gets a job: pure decisions."""
+"""What a job needs, and which of the free slots gets it: pure decisions."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ def needed_bytes(params: StyleParams) -> int:
     pixels = params.long_side_px**2
     further = max(0, pixels - WHOLE_PIXELS)
     return BASE_BYTES + BYTES_PER_PIXEL * (pixels - further) + BYTES_PER_FURTHER_PIXEL * further
+
+
+def longest_s(params: StyleParams, job_timeout_s: float) -> float:
+    """Return how many seconds an attempt may take in all; a large one has more to paint.
+
+    Args:
+        params: of the job.
+        job_timeout_s: for a picture of up to 1024 pixels.
+    """
+    return job_timeout_s * max(1.0, params.long_side_px**2 / WHOLE_PIXELS)
 
 
 def choose(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bot.pool.base import Slot
+from bot.pool.needs import longest_s
 from bot.pool.process import Ended, WorkerProcess
 from nst_core.errors import Cancelled, Fault, JobTimedOut, WorkerDied
 from nst_core.protocol import PROTOCOL_VERSION, Failure, Pastiche, Progress, Quit, Ready, Stop
@@ -32,7 +33,7 @@ class Patience:
     """How long a slot waits for what, and when it gives a process or a device up."""
 
     job_timeout_s: float = 900.0
-    """For one attempt in all."""
+    """For one attempt in all, of a picture of up to 1024 px; larger ones get more (`longest_s`)."""
     stall_s: float = 120.0
     """For the next step; also for the picture after a stop that keeps it."""
     start_timeout_s: float = 120.0
@@ -83,16 +84,20 @@ class Order:
             self.request.attempt,
         )
 
+    def longest_s(self, patience: Patience) -> float:
+        """Return how long it may take in all."""
+        return longest_s(self.request.params, patience.job_timeout_s)
+
     def deadline(self, patience: Patience) -> float:
         """Return when patience runs out unless something is heard."""
-        return min(self.stop_by, self.heard + patience.stall_s, self.started + patience.job_timeout_s)
+        return min(self.stop_by, self.heard + patience.stall_s, self.started + self.longest_s(patience))
 
     def verdict(self, patience: Patience, now: float) -> Lost:
         """Return what to say when it has run out."""
         if self.keep is not None:
             return Lost(Cancelled("it did not end when asked to"), counts=False)
-        if now >= self.started + patience.job_timeout_s:
-            return Lost(JobTimedOut(f"it had no end after {patience.job_timeout_s:g} s"), counts=False)
+        if now >= self.started + (longest := self.longest_s(patience)):
+            return Lost(JobTimedOut(f"it had no end after {longest:g} s"), counts=False)
         return Lost(JobTimedOut(f"it made no step for {patience.stall_s:g} s"))
 
     def failure(self, kind: str, message: str) -> Failure:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot.pool.base import NoFreeSlot
 from nst_core.errors import BadImage
-from nst_core.protocol import Progress
+from nst_core.protocol import Progress, StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -267,6 +268,13 @@ async def test_overrun(open_pool: OpenPool, order: Order, run: Run) -> None:
         assert outcome.failure.kind == "timed_out"
         assert outcome.progress[-1].step > 3
         assert (await run(pool, order("paint"))).pastiche.steps == 3
+
+
+async def test_large_picture(open_pool: OpenPool, order: Order, run: Run) -> None:
+    """A picture with four times the pixels may take four times as long."""
+    large = dataclasses.replace(order("paint", steps=24, step_s=0.05), params=StyleParams(long_side_px=2048))
+    async with open_pool(job_timeout_s=0.6) as pool:
+        assert (await run(pool, large)).pastiche.steps == 24
 
 
 async def test_death(open_pool: OpenPool, order: Order, run: Run) -> None:

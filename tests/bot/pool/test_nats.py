@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from bot.pool.base import Unreachable
 from bot.pool.nats import NatsPool
 from bot.pool.report import Build
 from nst_core.errors import ConfigError
-from nst_core.protocol import PROTOCOL_VERSION, encode
+from nst_core.protocol import PROTOCOL_VERSION, StyleParams, encode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -208,6 +209,34 @@ async def test_stop_after_a_restart(cluster: Cluster, order: Order, follow: Run)
     await second.resume("kept", 1)
     await second.stop("kept", keep=True)
     assert (await follow(second, request)).pastiche.stopped_early
+
+
+async def test_node_that_comes_to_no_end(
+    cluster: Cluster, order: Order, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that lets an attempt go on for too long is not waited for."""
+    monkeypatch.setattr(errands, "SLACK_S", 0.1)
+    cluster.node("patient")
+    pool = await cluster.pool(slots=1, job_timeout_s=0.5)
+    async with asyncio.timeout(10):
+        outcome = await run(pool, order("paint", steps=10**6, step_s=0.05))
+    assert outcome.failure.kind == "timed_out"
+
+
+async def test_large_picture_after_a_restart(
+    cluster: Cluster, order: Order, follow: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restarted bot knows of an attempt it takes up that it may take longer, being large."""
+    monkeypatch.setattr(errands, "SLACK_S", 0.1)
+    cluster.node("thorough")
+    first = await cluster.pool(slots=1, job_timeout_s=0.5)
+    large = StyleParams(long_side_px=4096)
+    request = dataclasses.replace(order("paint", steps=60, step_s=0.05, job_id="large"), params=large)
+    await begun(first, request)
+    await first.close()
+    second = await cluster.pool(slots=1, job_timeout_s=0.5)
+    assert await second.resume("large", 1) is not None
+    assert (await follow(second, request)).pastiche.steps == 60
 
 
 async def test_end_while_no_bot_was_there(cluster: Cluster, order: Order, follow: Run) -> None:

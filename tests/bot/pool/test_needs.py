@@ -6,7 +6,7 @@ import pytest
 
 from bot.pool import needs
 from bot.pool.base import Slot
-from bot.pool.needs import choose, needed_bytes
+from bot.pool.needs import choose, longest_s, needed_bytes
 from nst_core.protocol import StyleParams
 from nst_core.transfer import bands
 
@@ -23,6 +23,12 @@ def slot(name: str, device: str = "cpu", gib: float = 16) -> Slot:
 def test_what_was_measured(long_side_px: int, gib: float) -> None:
     """The estimate is near what was measured."""
     assert needed_bytes(StyleParams(long_side_px=long_side_px)) / GIB == pytest.approx(gib, rel=0.1)
+
+
+@pytest.mark.parametrize(("long_side_px", "seconds"), [(64, 900), (1024, 900), (2048, 3600), (4096, 14400)])
+def test_longest(long_side_px: int, seconds: float) -> None:
+    """Up to 1024 pixels a picture may take what is configured, a larger one longer by its pixels."""
+    assert longest_s(StyleParams(long_side_px=long_side_px), 900.0) == seconds
 
 
 def test_bands_begin_where_the_painter_begins_them() -> None:
