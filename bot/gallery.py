@@ -103,7 +103,7 @@ async def show_gallery(interaction: Interaction, page: int) -> None:
     """Show one picture of the server's gallery to whoever asks, alone.
 
     Raises:
-        Unavailable: nothing hangs there, or this is no server.
+        Unavailable: nothing hangs there, there is no gallery yet, or this is no server.
     """
     bot, words = interaction.client, private_words(interaction)
     if interaction.guild_id is None:
@@ -111,7 +111,8 @@ async def show_gallery(interaction: Interaction, page: int) -> None:
     pictures = await bot.stars.count(interaction.guild_id)
     hanging = await bot.stars.nth(interaction.guild_id, min(page, max(pictures - 1, 0)))
     if hanging is None:
-        raise Unavailable("gallery_empty")
+        chosen = server_here(interaction).gallery_channel is not None
+        raise Unavailable("gallery_empty" if chosen else "gallery_missing")
     if interaction.type is discord.InteractionType.component:
         await interaction.response.defer()
     else:

@@ -100,12 +100,11 @@ SENTENCES: Final[dict[str, str]] = {
     "manage_needed": "Only people who may manage this server can change its settings: ask one of them.",
     "gallery_private": "Galleries belong to servers that have invited me: use this in one of them.",
     "gallery_missing": (
-        "This server has no gallery channel yet: "
-        "ask somebody who manages the server to choose one with /settings."
+        "This server has no gallery channel yet: whoever manages the server can choose one with /settings."
     ),
     "gallery_gone": (
         "The gallery channel no longer exists, or I cannot see it: "
-        "ask somebody who manages the server to choose one with /settings."
+        "whoever manages the server can choose another one with /settings."
     ),
     "gallery_refused": (
         "Discord did not let me post in {channel}: "

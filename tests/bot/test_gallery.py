@@ -109,8 +109,9 @@ async def test_no_gallery_yet(stage: Stage, photo: Upload, language: str) -> Non
     channel, alice = stage.elsewhere().room()
     result = await painted(channel, alice, photo)
     with speaking(language):
-        press = await alice.click(result, label="★")
-        assert await refusal(press) == words_in(language).refusals["gallery_missing"]
+        missing = words_in(language).refusals["gallery_missing"]
+        assert await refusal(await alice.click(result, label="★")) == missing
+        assert await refusal(await alice.slash(channel, "gallery")) == missing
 
 
 @on_stage
