@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nst_core.color import match_color
 from nst_core.errors import BadParameter
 from nst_core.features import load_extractor
+from nst_core.margins import without_margins
 from nst_core.protocol import AVAILABLE_MODES, StyleParams
 from nst_core.transfer.best import paint_best
 from nst_core.transfer.classic import paint_classic
@@ -57,7 +58,8 @@ def stylize(
 
     Args:
         content: (1, 3, H, W) float32 sRGB in [0, 1], of any size.
-        styles: style images of the same kind, each with its share; only ratios count.
+        styles: style images of the same kind, each with its share; only ratios count. A blank margin, as
+            around a scan, is left out.
         params: what the person chose; the last step's pastiche has this long side.
         extractor: on the device to paint on; by default the bundled one on the CPU. Draft asks it only
             for its device, and without it stays where the content is.
@@ -77,7 +79,8 @@ def stylize(
     if extractor is None and params.mode != "draft":
         extractor = load_extractor()
     device = extractor.mean.device if extractor else content.device
-    content, images = content.to(device), [(style.to(device), share) for style, share in styles]
+    content = content.to(device)
+    images = [(without_margins(style.to(device)), share) for style, share in styles]
     if params.keep_colors:
         # Gatys et al. 2017: a painting in the photo's colours asks for no light that the photo lacks.
         images = [(match_color(style, content), share) for style, share in images]
