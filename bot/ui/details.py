@@ -57,6 +57,8 @@ def details(
     ]
     if job.parent_id is not None:
         lines.append(_descent(job, parent, words))
+    if pastiche is not None and pastiche.timelapse:
+        lines.append(words.say("details.timelapse"))
     return "\n".join(lines)
 
 
@@ -70,7 +72,6 @@ def _painted(job: JobRecord, pastiche: Pastiche | None, words: Words) -> list[st
             seconds=seconds_text(pastiche.seconds),
             steps=pastiche.steps,
         ),
-        *([words.say("details.timelapse")] if pastiche.timelapse else []),
     ]
 
 

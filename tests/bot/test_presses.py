@@ -65,7 +65,7 @@ async def test_details_show_how_the_picture_came_to_be(stage: Stage, photo: Uplo
     channel, alice = stage.room()
     result = await painted(channel, alice, photo)
     press = await alice.click(result, label="Details")
-    assert EN.say("details.timelapse") in await refusal(press)
+    assert (await refusal(press)).endswith("\n" + EN.say("details.timelapse"))
     (animation,) = next(each.attachments for each in (press.response, *press.followups) if each)
     assert animation.filename == "timelapse.webp"
     with Image.open(io.BytesIO(await animation.read())) as opened:
