@@ -44,18 +44,20 @@ def directions(channels: int, *, like: Tensor) -> Tensor:
     return functional.normalize(drawn, dim=2).to(like)
 
 
-def in_order(feature_map: Tensor, lines: Tensor) -> Tensor:
+def in_order(feature_map: Tensor, lines: Tensor, *, stride: int = 1) -> Tensor:
     """Return what each line sees of a feature map, from the least to the most.
 
     Args:
         feature_map: (1, C, H, W), activations of one layer.
         lines: (D, C) unit vectors.
+        stride: 1 for all places, 2 for every other one of every other row, and so on.
 
     Returns:
-        (D, H · W): each row are the products of one line with the features of all places, in rising order.
+        (D, ⌈H / stride⌉ · ⌈W / stride⌉): each row are the products of one line with the features of all
+        these places, in rising order.
     """
     # Channels last, as they lie in memory.
-    places = feature_map.permute(0, 2, 3, 1).flatten(0, 2)
+    places = feature_map[..., ::stride, ::stride].permute(0, 2, 3, 1).flatten(0, 2)
     return (lines @ places.T).sort(dim=1).values
 
 
@@ -101,23 +103,27 @@ class DistributionLoss:
     Args:
         styles: for each style image layer → (1, C, H, W), of any size, and its share; only ratios count.
             With several the goal lies in between: the mean of their quantiles (their barycentre).
-        layers: which of them.
+        strides: which of them, and of how many places one is looked at along each side: sorting all of a
+            shallow layer's would take as long as the network.
 
     Source: Heitz et al. 2021, sliced Wasserstein loss.
     Differs: the lines are not drawn anew but take turns, so that the goal is known beforehand, a step can be
     recorded and the same inputs paint the same picture.
     """
 
-    def __init__(self, styles: Sequence[tuple[Mapping[str, Tensor], float]], layers: Sequence[str]) -> None:
+    def __init__(
+        self, styles: Sequence[tuple[Mapping[str, Tensor], float]], strides: Mapping[str, int]
+    ) -> None:
         shares = [share for _, share in styles]
         first = styles[0][0]
-        self._lines = {layer: directions(first[layer].shape[1], like=first[layer]) for layer in layers}
+        self._strides = strides
+        self._lines = {layer: directions(first[layer].shape[1], like=first[layer]) for layer in strides}
         self._goals = {
-            layer: mix([_goal(maps[layer], self._lines[layer]) for maps, _ in styles], shares)
-            for layer in layers
+            layer: mix([_goal(maps[layer], self._lines[layer], stride) for maps, _ in styles], shares)
+            for layer, stride in strides.items()
         }
         # On the device: a recorded step cannot be told a new number.
-        self._turn = torch.zeros(1, dtype=torch.long, device=first[layers[0]].device)
+        self._turn = torch.zeros(1, dtype=torch.long, device=first[next(iter(strides))].device)
 
     def __call__(self, maps: Mapping[str, Tensor]) -> Tensor:
         """Return () float32 ≥ 0, the mean over the layers of `distribution_loss`.
@@ -127,13 +133,14 @@ class DistributionLoss:
         """
         terms = []
         for layer, goals in self._goals.items():
-            rising = in_order(maps[layer], self._lines[layer].index_select(0, self._turn)[0])
+            lines = self._lines[layer].index_select(0, self._turn)[0]
+            rising = in_order(maps[layer], lines, stride=self._strides[layer])
             goal = stretched(goals.index_select(0, self._turn)[0], rising.shape[1])
             terms.append(distribution_loss(rising, goal))
         self._turn.add_(1).remainder_(TURNS)
         return torch.stack(terms).mean()
 
 
-def _goal(feature_map: Tensor, lines: Tensor) -> Tensor:
+def _goal(feature_map: Tensor, lines: Tensor, stride: int) -> Tensor:
     """Return (16, 32, 512), what each line of each set should see."""
-    return torch.stack([stretched(in_order(feature_map, some), QUANTILES) for some in lines])
+    return torch.stack([stretched(in_order(feature_map, some, stride=stride), QUANTILES) for some in lines])

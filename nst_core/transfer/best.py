@@ -26,7 +26,7 @@ from nst_core.color import match_color
 from nst_core.distribution import DistributionLoss
 from nst_core.losses import self_similarity, structure_loss, total_variation
 from nst_core.matching import MatchingLoss, hypercolumns, nearest
-from nst_core.transfer.bands import look
+from nst_core.transfer.bands import WHOLE_PIXELS, look
 from nst_core.transfer.calm import calmness, sown
 from nst_core.transfer.classic import FINE_STYLE_LAYERS, STYLE_LAYERS, mixed_grams, style_term
 from nst_core.transfer.landmarks import landmarks
@@ -62,15 +62,14 @@ relu4_3 sees a wide part of the picture: with 32 places of them the judge sees n
 0.399 with 16; six pairs at 256 px), and they cost as much as relu3_3."""
 THING_LAYERS: Final = ("relu4_1", "relu4_3")
 """These see things more than strokes: in calm places, too, they are laid out as in the photo."""
-DISTRIBUTION_LAYERS: Final = (
-    "relu2_1",
-    "relu2_2",
-    "relu3_1",
-    "relu3_3",
-    "relu4_1",
-    "relu4_3",
-    "relu5_1",
+DISTRIBUTION_STRIDES: Final = dict.fromkeys(
+    ("relu2_1", "relu2_2", "relu3_1", "relu3_3", "relu4_1", "relu4_3", "relu5_1"), 1
 )
+"""Layers whose features are spread as the painting's, and of how many places one is looked at."""
+FINE_DISTRIBUTION_STRIDES: Final = {"relu1_2": 2, "relu2_1": 2, "relu2_2": 2, "relu3_1": 1}
+"""The same at fine scales: lines are as firm as the painting's, tones as deep."""
+FINEST_DISTRIBUTION_STRIDES: Final = {"relu3_1": 1}
+"""The same in large pictures, whose whole shallow feature maps take too much memory."""
 
 
 def paint_best(
@@ -104,7 +103,7 @@ def paint_best(
             start,
             landmark=held,
             extractor=extractor,
-            is_fine=scale.is_fine,
+            scale=scale,
             balance=balance,
             recipe=recipe,
             seed=params.seed,
@@ -119,6 +118,27 @@ def paint_best(
     begin = sown(begin, styles, amount=balance.sowing, brush=params.brush, seed=params.seed)
     walk = coarse_to_fine(begin, scales, make_objective, pace=pace)
     return scales, walk
+
+
+def distribution_plan(
+    scale: Scale, styles: Sequence[Tensor], recipe: BestRecipe
+) -> tuple[Mapping[str, int], float]:
+    """Return where the spread of features is looked at on a scale, and how much more than else it counts.
+
+    Args:
+        scale: where the picture is.
+        styles: (1, 3, H, W) each, as large as they are there; a large brush makes them larger.
+        recipe: says which scales are fine.
+
+    Returns:
+        Layer → of how many places one is looked at along each side; and a factor.
+    """
+    if not scale.is_fine:
+        return DISTRIBUTION_STRIDES, 1.0
+    largest = max(style.shape[2] * style.shape[3] for style in styles)
+    if scale.long_side_px > recipe.finest_px or largest > WHOLE_PIXELS:
+        return FINEST_DISTRIBUTION_STRIDES, 1.0
+    return FINE_DISTRIBUTION_STRIDES, recipe.fine_distribution
 
 
 def _colored(content: Tensor, styles: Sequence[tuple[Tensor, float]]) -> Tensor:
@@ -148,7 +168,7 @@ class _Objective:
         *,
         landmark: Tensor,
         extractor: FeatureExtractor,
-        is_fine: bool,
+        scale: Scale,
         balance: Balance,
         recipe: BestRecipe,
         seed: int,
@@ -157,12 +177,13 @@ class _Objective:
         self._balance = balance
         self._recipe = recipe
         self._seed = seed
-        self._layers = FINE_LAYERS if is_fine else COARSE_LAYERS
-        self._style_layers = FINE_STYLE_LAYERS if is_fine else tuple(STYLE_LAYERS)
-        spread_layers = FINE_LAYERS if is_fine else DISTRIBUTION_LAYERS
-        self._structure_layers = FINE_LAYERS if is_fine else tuple(STRUCTURE_GRIDS)
-        self._maps = tuple(dict.fromkeys((*self._layers, *self._structure_layers, *spread_layers)))
-        self._stride = 8 if is_fine else 4
+        self._layers = FINE_LAYERS if scale.is_fine else COARSE_LAYERS
+        self._style_layers = FINE_STYLE_LAYERS if scale.is_fine else tuple(STYLE_LAYERS)
+        strides, share = distribution_plan(scale, [style for style, _ in styles], recipe)
+        self._distribution_weight = share * balance.distribution_weight
+        self._structure_layers = FINE_LAYERS if scale.is_fine else tuple(STRUCTURE_GRIDS)
+        self._maps = tuple(dict.fromkeys((*self._layers, *self._structure_layers, *strides)))
+        self._stride = 8 if scale.is_fine else 4
         self._grid = self._grid_of(content)
         with torch.no_grad():
             own = look(extractor, content, maps=self._maps).maps
@@ -180,7 +201,7 @@ class _Objective:
                 [(seen.grams, share) for seen, share in zip(found, shares, strict=True)]
             )
             spreads = [(seen.maps, share) for seen, share in zip(found, shares, strict=True)]
-            self._distribution = DistributionLoss(spreads, spread_layers)
+            self._distribution = DistributionLoss(spreads, strides)
             self._similarities = self._similarities_of(own)
 
     def __call__(self, image: Tensor) -> Losses:
@@ -188,7 +209,7 @@ class _Objective:
         losses = {
             "match": self._balance.match_weight * self._matching(seen.maps),
             "style": self._balance.style_weight * style_term(seen.grams, self._grams),
-            "distribution": self._balance.distribution_weight * self._distribution(seen.maps),
+            "distribution": self._distribution_weight * self._distribution(seen.maps),
             "structure": self._balance.structure_weight * self._structure(seen.maps),
             "tv": self._balance.tv_weight * total_variation(image),
         }

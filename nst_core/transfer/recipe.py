@@ -67,6 +67,8 @@ class BestRecipe:
     match_weight: float = 0.5
     style_weight: float = 1.0
     distribution_weight: float = 0.5
+    fine_distribution: float = 3.0
+    """How much more it counts at fine scales up to finest_px, where four shallow layers are looked at."""
     structure_weight: float = 0.8
     structure_range: float = 4.0
     """Strength 0 multiplies the structure weight by this."""

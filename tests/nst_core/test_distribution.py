@@ -45,6 +45,28 @@ def test_every_line_sees_every_place_in_rising_order() -> None:
     torch.testing.assert_close(in_order(maps.to(memory_format=torch.channels_last), lines), rising)
 
 
+@pytest.mark.parametrize("stride", [2, 3])
+def test_with_a_stride_it_sees_some_of_the_places(stride: int) -> None:
+    """Every so many-th one of every so many-th row, from the first on."""
+    maps, lines = noise(1, 3, 4, 5), directions(3, like=noise(1))[0]
+    rising = in_order(maps, lines, stride=stride)
+    seen = [
+        sum(lines[5, c].item() * maps[0, c, y, x].item() for c in range(3))
+        for y in range(0, 4, stride)
+        for x in range(0, 5, stride)
+    ]
+    assert rising[5].tolist() == pytest.approx(sorted(seen), abs=1e-6)
+
+
+def test_each_layer_has_its_own_stride() -> None:
+    """Of the pastiche as of the painting."""
+    style, ours = ({"a": noise(1, 3, 6, 6, seed=n), "b": noise(1, 4, 6, 6, seed=n)} for n in (1, 2))
+    loss = DistributionLoss([(style, 1.0)], {"a": 2, "b": 1})(ours)
+    fewer = {"a": style["a"][..., ::2, ::2], "b": style["b"]}, {"a": ours["a"][..., ::2, ::2], "b": ours["b"]}
+    torch.testing.assert_close(loss, DistributionLoss([(fewer[0], 1.0)], {"a": 1, "b": 1})(fewer[1]))
+    assert loss != DistributionLoss([(style, 1.0)], {"a": 1, "b": 1})(ours)
+
+
 def test_quantiles_keep_the_ends_and_lie_evenly() -> None:
     """However many are asked for, more or fewer than there are."""
     rows = torch.tensor([[0.0, 1.0, 4.0]])
@@ -84,7 +106,7 @@ def test_what_lies_where_does_not_count() -> None:
     """A shuffled picture is spread the same; two tones with the same moments in each channel are not."""
     maps = noise(1, 3, 6, 6)
     shuffled = maps.flatten(2)[..., torch.randperm(36, generator=torch.Generator().manual_seed(2))]
-    loss = DistributionLoss([({"a": maps}, 1.0)], ["a"])
+    loss = DistributionLoss([({"a": maps}, 1.0)], {"a": 1})
     assert loss({"a": shuffled.view_as(maps)}).item() < 0.01
     two_tones = maps.mean((2, 3), keepdim=True) + maps.std((2, 3), keepdim=True) * (
         2.0 * (maps > maps.flatten(2).median(dim=2).values[..., None, None]) - 1.0
@@ -95,7 +117,7 @@ def test_what_lies_where_does_not_count() -> None:
 def test_a_larger_painting_of_the_same_tiles_is_the_same_goal() -> None:
     """Sizes need not agree: quantiles do not know how many there were."""
     tile = noise(1, 4, 12, 12)
-    loss = DistributionLoss([({"a": tile.repeat(1, 1, 2, 2)}, 1.0)], ["a"])
+    loss = DistributionLoss([({"a": tile.repeat(1, 1, 2, 2)}, 1.0)], {"a": 1})
     assert loss({"a": tile}).item() < 0.02
 
 
@@ -104,18 +126,18 @@ def test_layers_count_alike_and_styles_by_their_shares() -> None:
     one = {"a": noise(1, 3, 4, 4), "b": noise(1, 5, 2, 2)}
     two = {"a": noise(1, 3, 6, 4, seed=1) + 0.5, "b": noise(1, 5, 3, 2, seed=1) + 0.5}
     ours = {"a": noise(1, 3, 4, 4, seed=2), "b": noise(1, 5, 2, 2, seed=2)}
-    both = DistributionLoss([(one, 3.0)], ["a", "b"])(ours)
-    apart = [DistributionLoss([(one, 3.0)], [layer])(ours) for layer in "ab"]
+    both = DistributionLoss([(one, 3.0)], {"a": 1, "b": 1})(ours)
+    apart = [DistributionLoss([(one, 3.0)], {layer: 1})(ours) for layer in "ab"]
     torch.testing.assert_close(both, torch.stack(apart).mean())
-    torch.testing.assert_close(DistributionLoss([(one, 1.0), (two, 0.0)], ["a", "b"])(ours), both)
-    mixed = DistributionLoss([(one, 1.0), (two, 1.0)], ["a", "b"])
-    assert 0.1 < mixed(one).item() < DistributionLoss([(two, 1.0)], ["a", "b"])(one).item()
+    torch.testing.assert_close(DistributionLoss([(one, 1.0), (two, 0.0)], {"a": 1, "b": 1})(ours), both)
+    mixed = DistributionLoss([(one, 1.0), (two, 1.0)], {"a": 1, "b": 1})
+    assert 0.1 < mixed(one).item() < DistributionLoss([(two, 1.0)], {"a": 1, "b": 1})(one).item()
 
 
 def test_sets_of_lines_take_turns() -> None:
     """Every call looks along others, and after all of them along the first again."""
     style, ours = {"a": noise(1, 6, 4, 4, seed=1)}, {"a": noise(1, 6, 5, 5)}
-    loss = DistributionLoss([(style, 1.0)], ["a"])
+    loss = DistributionLoss([(style, 1.0)], {"a": 1})
     values = [loss(ours).item() for _ in range(2 * TURNS)]
     assert len(set(values[:TURNS])) == TURNS
     assert values[TURNS:] == values[:TURNS]

@@ -13,7 +13,7 @@ from nst_core.errors import BadParameter
 from nst_core.features import FeatureExtractor, load_extractor
 from nst_core.losses import content_loss, gram_matrix, self_similarity, style_loss, total_variation
 from nst_core.transfer import Step, StyleParams, stylize
-from nst_core.transfer.best import paint_best
+from nst_core.transfer.best import distribution_plan, paint_best
 from nst_core.transfer.calm import calmness
 from nst_core.transfer.classic import (
     FINE_STYLE_LAYERS,
@@ -25,7 +25,7 @@ from nst_core.transfer.classic import (
 from nst_core.transfer.landmarks import landmarks
 from nst_core.transfer.optimise import Average, Pace, optimise
 from nst_core.transfer.recipe import Balance, BestRecipe
-from nst_core.transfer.scales import plan_scales
+from nst_core.transfer.scales import Scale, plan_scales
 from nst_core.transfer.walk import at_scale, resized
 
 
@@ -337,7 +337,7 @@ def test_best_spreads_features_by_its_distribution_term(
 ) -> None:
     """Deep features, too, are spread more as the painting's with the term than without it."""
     layers = ["relu3_1", "relu4_1"]
-    goal = DistributionLoss([(extractor(at_scale(painting, 64), layers), 1.0)], layers)
+    goal = DistributionLoss([(extractor(at_scale(painting, 64), layers), 1.0)], dict.fromkeys(layers, 1))
 
     def apart(weight: float) -> float:
         recipe = BestRecipe(distribution_weight=weight, steps_at_coarsest=30)
@@ -392,6 +392,47 @@ def test_best_keeps_the_layout_in_five_layers(  # noqa: PLR0917 - three of them 
         terms.append(1.0 - own @ target)
     weight = Balance.of(params.strength, recipe).structure_weight
     torch.testing.assert_close(losses["structure"], weight * torch.stack(terms).mean(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("finest_px", "strides", "factor"),
+    [(64, {"relu1_2": 2, "relu2_1": 2, "relu2_2": 2, "relu3_1": 1}, 3.0), (63, {"relu3_1": 1}, 1.0)],
+)
+def test_best_spreads_shallow_features_at_fine_scales(  # noqa: PLR0917 - three of them are fixtures
+    finest_px: int,
+    strides: dict[str, int],
+    factor: float,
+    photo: Tensor,
+    painting: Tensor,
+    extractor: FeatureExtractor,
+) -> None:
+    """There its distribution term weighs more and looks at four layers; in larger pictures, at one."""
+    recipe = BestRecipe(fine_px=48, finest_px=finest_px, decay=0.0, coarsest_px=64, coarsest_of_small_px=64)
+    styles, params = [(painting, 1.0)], StyleParams(long_side_px=64)
+    walk = paint_best(photo, styles, params, extractor=extractor, recipe=recipe)[1]
+    (scale, picture, _), (_, _, losses) = next(walk), next(walk)
+    assert scale.is_fine
+    theirs, ours = (extractor(image, list(strides)) for image in (at_scale(painting, 64), picture))
+    loss = DistributionLoss([(theirs, 1.0)], strides)
+    expected = [loss(ours) for _ in range(2)][1]  # the second step's lines
+    weight = factor * recipe.distribution_weight
+    torch.testing.assert_close(losses["distribution"], weight * expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("long_side_px", "style_px", "layers"),
+    [(256, 256, 7), (362, 362, 4), (512, 1000, 4), (512, 2048, 1), (513, 500, 1)],
+)
+def test_best_keeps_no_whole_shallow_features_of_large_pictures(
+    long_side_px: int, style_px: int, layers: int
+) -> None:
+    """Neither of a large picture's nor of a painting's that a large brush enlarges."""
+    is_fine = long_side_px > 256
+    scale = Scale(long_side_px=long_side_px, height_px=9, width_px=9, steps=1, is_fine=is_fine)
+    small, style = torch.empty(1, 3, 64, 64), torch.empty(1, 3, style_px, style_px, device="meta")
+    strides, factor = distribution_plan(scale, [small, style], BestRecipe())
+    assert len(strides) == layers
+    assert factor == (BestRecipe().fine_distribution if layers == 4 else 1.0)
 
 
 def test_best_paints_by_the_balance_of_its_strength(
