@@ -46,13 +46,13 @@ def without_margins(image: Tensor) -> Tensor:
 def _margin(image: Tensor) -> int:
     """Return how many rows at the top are margin."""
     height = image.shape[-2]
-    most, blur = int(height * MOST), max(BLUR_PX, int(height * BLUR))
-    rows = image[0, :, : most + blur]
+    blur = max(BLUR_PX, int(height * BLUR))
+    rows = image[0, :, : max(1, int(height * MOST))]
     colour = rows[:, 0].median(dim=-1).values[:, None, None]
     away = (rows - colour).abs().amax(dim=0)
     near = (away <= NEAR).float().mean(dim=-1).tolist()
     far = (away > FAR).float().mean(dim=-1).tolist()
     blank = next((row for row, share in enumerate(near) if share < BLANK), len(near))
-    if not LEAST_PX <= blank <= most:
+    if blank < LEAST_PX:
         return 0
     return next((row for row in range(blank, min(blank + blur, len(far))) if far[row] >= FILLED), 0)
