@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
 MOST: Final = 1 / 6
 """Of a side; a letterboxed 4:3 film has bars of an eighth. More is likely to be a painting's own ground."""
-LEAST_PX: Final = 2
-"""One row is as likely to be the resizing's."""
 NEAR: Final = 0.08
 """To the margin's colour, in each channel: JPEG's ringing and the grain of paper."""
 FAR: Final = 0.2
@@ -21,7 +19,7 @@ FILLED: Final = 0.6
 """Of a row is far from it where the picture begins: a drawing on white paper begins nowhere so."""
 BLUR: Final = 0.006
 """Of a side, but at least `BLUR_PX`: how softly a margin may end; a sky darkens upwards more softly."""
-BLUR_PX: Final = 3
+BLUR_PX: Final = 2
 
 
 def without_margins(image: Tensor) -> Tensor:
@@ -53,6 +51,6 @@ def _margin(image: Tensor) -> int:
     near = (away <= NEAR).float().mean(dim=-1).tolist()
     far = (away > FAR).float().mean(dim=-1).tolist()
     blank = next((row for row, share in enumerate(near) if share < BLANK), len(near))
-    if blank < LEAST_PX:
+    if blank == 0:
         return 0
     return next((row for row in range(blank, min(blank + blur, len(far))) if far[row] >= FILLED), 0)

@@ -14,6 +14,7 @@ from nst_core import presets
 from nst_core.images import load_image
 from nst_core.margins import without_margins
 from nst_core.transfer import StyleParams, stylize
+from nst_core.transfer.walk import at_scale
 
 WITH_MARGINS = {"inokashira_snow"}
 """Bundled paintings that are scans of a sheet wider than the print."""
@@ -61,16 +62,29 @@ def test_scan(wave: Tensor, blur_px: float) -> None:
     assert 0 <= wave.shape[3] - width <= 6
 
 
+@pytest.mark.parametrize("long_side_px", [None, 512, 128])
 @pytest.mark.parametrize("preset", [name for name, preset in presets.all_presets().items() if preset.file])
-def test_paintings(preset: str) -> None:
+def test_paintings(preset: str, long_side_px: int | None) -> None:
     """No bundled painting loses anything but a margin: dark grounds, gold and graded skies stay."""
-    painting = load_image(presets.FOLDER / str(presets.find(preset).file))
+    painting = load_image(presets.FOLDER / str(presets.find(preset).file), long_side_px=long_side_px)
     bare = without_margins(painting)
     if preset in WITH_MARGINS:
-        assert 0 < painting.shape[3] - bare.shape[3] <= 8
+        assert (painting.shape[3] - bare.shape[3] > 0) == (long_side_px != 128)
+        assert painting.shape[3] - bare.shape[3] <= 8
         assert painting.shape[2] == bare.shape[2]
     else:
         assert bare is painting
+
+
+@pytest.mark.parametrize("margin_px", [3, 4, 6])
+def test_made_smaller(wave: Tensor, margin_px: int) -> None:
+    """Of a margin that a smaller size leaves a row or two of, at most a mixed row stays."""
+    scan = framed(wave, left=margin_px, right=margin_px, top=0, bottom=0)
+    small = at_scale(scan, scan.shape[3] // 2)
+    bare = without_margins(small)
+    assert bare.shape[3] <= wave.shape[3] // 2 + 1
+    for edge in (bare[..., 0], bare[..., -1]):
+        assert ((edge > 0.9).all(dim=1)).float().mean() < 0.3
 
 
 def test_drawing_on_white_paper() -> None:
